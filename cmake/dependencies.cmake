@@ -1,0 +1,20 @@
+# Everything from Debian 12; the package names are in .ci/packages. Found once, used by target name in the folders.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(pugixml REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+
+# Debian's libsimgrid-dev and libtpms-dev ship no CMake package.
+function(tvdsim_find_plain target header library package)
+  string(TOUPPER ${library} upper)
+  find_path(${upper}_INCLUDE_DIR ${header} REQUIRED)
+  find_library(${upper}_LIBRARY ${library} REQUIRED)
+  add_library(${target} INTERFACE IMPORTED)
+  target_include_directories(${target} SYSTEM INTERFACE ${${upper}_INCLUDE_DIR})
+  target_link_libraries(${target} INTERFACE ${${upper}_LIBRARY})
+endfunction()
+tvdsim_find_plain(SimGrid::SimGrid simgrid/s4u.hpp simgrid libsimgrid-dev)
+tvdsim_find_plain(libtpms::libtpms libtpms/tpm_library.h tpms libtpms-dev)

@@ -1,0 +1,1 @@
+# Installation: libraries, headers, the find_package files, the Python package.

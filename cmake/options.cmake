@@ -1,0 +1,41 @@
+# Compiler settings that every target shares, in one interface target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_CXX_VISIBILITY_PRESET default)
+
+find_program(TVDSIM_CCACHE ccache)
+if(TVDSIM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${TVDSIM_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${TVDSIM_CCACHE}")
+endif()
+
+add_library(tvdsim_options INTERFACE)
+# -ffp-contract=off: the same arithmetic from every compiler and at every optimisation level.
+target_compile_options(tvdsim_options INTERFACE
+  -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+target_include_directories(tvdsim_options INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                           $<INSTALL_INTERFACE:include/tvdsim>)
+target_compile_definitions(tvdsim_options INTERFACE TVDSIM_VERSION="${PROJECT_VERSION}")
+if(TVDSIM_SANITIZE)
+  target_compile_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE})
+endif()
+
+# One library per folder: tvdsim_library(NAME sim_base SOURCES … USES tvdsim::… PRIVATE third::party …)
+# USES is what its headers may include (public); PRIVATE stays in its .cpp files.
+function(tvdsim_library)
+  cmake_parse_arguments(arg "" "NAME" "SOURCES;USES;PRIVATE" ${ARGN})
+  if(arg_SOURCES)
+    add_library(tvdsim_${arg_NAME} STATIC ${arg_SOURCES})
+    target_link_libraries(tvdsim_${arg_NAME} PUBLIC tvdsim_options ${arg_USES} PRIVATE ${arg_PRIVATE})
+  else()
+    add_library(tvdsim_${arg_NAME} INTERFACE)
+    target_link_libraries(tvdsim_${arg_NAME} INTERFACE tvdsim_options ${arg_USES})
+  endif()
+  add_library(tvdsim::${arg_NAME} ALIAS tvdsim_${arg_NAME})
+  set_target_properties(tvdsim_${arg_NAME} PROPERTIES EXPORT_NAME ${arg_NAME})
+endfunction()

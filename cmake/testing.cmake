@@ -1,0 +1,12 @@
+# Tests: tvdsim_test(NAME acm_wall_test SOURCES … USES tvdsim::acm … LABELS unit)
+find_package(GTest REQUIRED)
+find_package(rapidcheck QUIET)
+include(GoogleTest)
+
+function(tvdsim_test)
+  cmake_parse_arguments(arg "" "NAME" "SOURCES;USES;LABELS" ${ARGN})
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_link_libraries(${arg_NAME} PRIVATE tvdsim_options ${arg_USES} GTest::gtest_main GTest::gmock)
+  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABELS}")
+endfunction()

@@ -1,0 +1,137 @@
+// The reference monitor of one host: every hook of sim/base/hooks.def that a label decides is decided here.
+//
+// It holds the active policy, the host's label, the host's wall and the modes of the controls. check() decides and, for
+// the three life-cycle hooks (vm_start, vm_resume, vm_migrate_in), reserves the VM's place in the wall at that moment:
+// the ticket's commit() makes it a running VM, its end gives the place back. With Control::reservation off the place is
+// only taken at commit(): the check-then-act mistake, kept so that attacks can show it.
+//
+//   hook                                   controls asked, in this order
+//   vm_start vm_resume vm_migrate_in       host_authorization, wall
+//   evtchn_alloc evtchn_bind grant_*       ste
+//   disk_assign disk_attach                resource_check
+// The first control that refuses decides. Facts that only the caller knows (who owns a device, which bytes lie on a disk)
+// come in as `Fact` and are decided by settle(), so that all refusals have one form.
+//
+// Invariant  running VMs == committed tickets not yet stopped; wall == Wall::rebuild(their labels) while `wall` is on or monitor.
+// Cost       check() allocates nothing; sharing is one AND per 64 types.
+// Threads    const members may run concurrently; check/commit/stop/replace are serialised by the caller (one host, one lock).
+// Leaves out the channels that live under a policy: the caller lists them for plan_update().
+// Source     sHype hooks (ACSAC 2005); Anderson 1972 for "always invoked, tamper-proof, verifiable".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "models/acm/policy.hpp"
+#include "models/acm/wall.hpp"
+#include "sim/base/decision.hpp"
+#include "sim/base/ticket.hpp"
+
+namespace tvdsim::models {
+
+using sim::Control;
+using sim::ControlMode;
+using sim::ControlModes;
+using sim::Decision;
+using sim::HostId;
+using sim::Hook;
+using sim::Outcome;
+using sim::PolicyEpoch;
+using sim::Request;
+using sim::Rule;
+using sim::Ticket;
+using sim::Verdict;
+using sim::VmId;
+
+class Monitor final : public sim::Guard, private sim::TicketKeeper {
+ public:
+  struct Setup {
+    HostId host;
+    LabelId host_label = Policy::kBootstrap;  // types a VM may carry here
+    ControlModes modes;
+    bool history = false;   // Chinese Wall that does not forget
+    bool deny_all = false;  // the stub of F-001: every decision is deny/denied_by_stub
+  };
+  Monitor(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, Setup setup);
+  Monitor(const Monitor&) = delete;
+
+  // Decides; for the three life-cycle hooks request.subject/subject_label is the VM and its place is reserved.
+  Ticket check(const Request& request) noexcept override;
+  // The same answer with nothing reserved and nothing changed (dry run).
+  Decision decide(const Request& request) const noexcept;
+  // Gives a fact that the caller established the form of a decision: `refused` says whether `rule`'s control objects.
+  Decision settle(const Request& request, Rule rule, bool refused, VmId other = {}) const noexcept;
+  // A committed VM no longer runs here (stop, suspend, crash, migrated away).
+  void stop(VmId vm) noexcept;
+
+  // What each control said about the request: the rows of `explain`, in the order asked.
+  struct Component {
+    Control control;
+    Outcome outcome;
+    Rule rule;              // no_rule_applies where nothing was asked
+    std::uint32_t detail;   // as in Decision
+    VmId other;
+    bool decides;
+  };
+  std::vector<Component> components(const Request& request, const Decision& decision) const;
+
+  const Policy& policy() const noexcept { return *policy_; }
+  std::shared_ptr<const Policy> shared_policy() const noexcept { return policy_; }
+  PolicyEpoch epoch() const noexcept { return epoch_; }
+  const Wall& wall() const noexcept { return wall_; }
+  HostId host() const noexcept { return setup_.host; }
+  LabelId host_label() const noexcept { return setup_.host_label; }
+  const ControlModes& modes() const noexcept { return setup_.modes; }
+  struct Running {
+    VmId vm;
+    LabelId label;
+  };
+  std::span<const Running> running() const noexcept;  // in order of commit
+  std::uint32_t reserved() const noexcept;            // tickets neither committed nor cancelled
+
+  // A link that lives under the current policy, for plan_update().
+  struct Link {
+    Hook hook;               // the hook that allowed it
+    VmId subject, object;    // object.none() when the other side is a resource
+    LabelId subject_label, object_label;
+  };
+  // What stands against a new policy: each running VM or link that it would forbid, all of them.
+  struct Blocker {
+    Rule rule;
+    Hook hook;
+    VmId subject, other;
+    std::string sentence;   // names both labels, the rule and the blocking VM
+    std::uint32_t link;     // index into links, or ~0u for a running VM
+  };
+  // Labels are carried over by name (and by `renamed_from`). Changes nothing.
+  std::vector<Blocker> plan_update(const Policy& next, std::span<const Link> links) const;
+  // Swaps policy, labels and wall as a whole; the caller has dealt with every blocker. No ticket may be open.
+  void replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch);
+
+  // How often each hook decided, and denied: exact, whatever the trace stores.
+  struct Count {
+    std::uint64_t evaluated = 0, denied = 0, warned = 0;
+  };
+  const Count& count(Hook) const noexcept;
+
+ private:
+  void commit(std::uint32_t reservation) noexcept override;
+  void cancel(std::uint32_t reservation) noexcept override;
+
+  std::shared_ptr<const Policy> policy_;
+  PolicyEpoch epoch_;
+  Setup setup_;
+  Wall wall_;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The label of the same name (or renamed from it) in another policy; none() when it is gone.
+LabelId carried_over(const Policy& from, LabelId label, const Policy& to) noexcept;
+
+}  // namespace tvdsim::models

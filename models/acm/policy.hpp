@@ -1,0 +1,112 @@
+// A policy, compiled: who carries which types, and which types may not run beside each other.
+//
+// A PolicyDef is what was written (names in document order); a Policy is what is decided with: two bit matrices,
+// label × STE type and label × wall type, and the conflict sets as bit rows. Indices follow Xen's compiler:
+// types, VM labels and resource labels sorted by code point; label 0 is `__UNLABELED__` (no types unless the policy
+// defines it), label 1 the bootstrap label, then the other VM labels, then the resource labels; conflict sets by name,
+// equal names in document order.
+//
+// Invariant  immutable once compiled; a label with an unknown type or (strict) two types of one set is never compiled.
+// Cost       words per label = ceil(types / 64); shares() is one AND per word, no allocation, no lock.
+// Threads    const members may run concurrently.
+// Leaves out formats (models/acm_io) and words for decisions (models/acm/explain.hpp).
+// Source     Sailer et al., ACSAC 2005; Xen 3.3 ACM tables.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/error.hpp"
+#include "sim/base/ids.hpp"
+
+namespace tvdsim::models {
+
+using sim::LabelId;
+
+// strict: the paper's rules, order-independent, labels that conflict with themselves refused.
+// xen33: what Xen's compiler accepted and its core decided, counters included.
+enum class PolicyMode : std::uint8_t { strict, xen33 };
+
+struct Version {
+  std::uint32_t major = 0, minor = 0;
+  friend constexpr auto operator<=>(const Version&, const Version&) = default;
+};
+
+struct LabelDef {
+  std::string name;
+  std::vector<std::string> ste, wall;  // as written; a resource label has no wall types
+  std::string renamed_from;            // attribute `from`, or empty
+  std::string where;                   // place in the source, for findings
+};
+
+struct ConflictSetDef {
+  std::string name;
+  std::vector<std::string> types;
+  std::string where;
+};
+
+struct PolicyDef {
+  std::string name;
+  Version version;
+  std::string url, reference, date, name_space_url;  // header fields, kept for the round trip
+  std::optional<std::pair<std::string, Version>> from;  // FromPolicy
+  bool has_ste = false, has_wall = false;             // which parts are present: each may stand alone
+  std::vector<std::string> ste_types, wall_types;
+  std::vector<ConflictSetDef> conflict_sets;
+  std::vector<LabelDef> vm_labels, resource_labels;
+  std::string bootstrap;
+};
+
+using Digest = std::array<std::uint8_t, 32>;  // opaque here; models/acm_io computes it over canonical bytes
+
+class Policy {
+ public:
+  static constexpr LabelId kUnlabelled{0}, kBootstrap{1};
+
+  // Every semantic finding goes to `findings`; null when one of them is an error.
+  static std::shared_ptr<const Policy> compile(PolicyDef def, PolicyMode mode, Digest digest, sim::Findings& findings);
+  // The policy of a host without one: no label but `__UNLABELED__` and the bootstrap label, no type, nothing shared.
+  static std::shared_ptr<const Policy> deny_all();
+
+  const PolicyDef& def() const noexcept;
+  PolicyMode mode() const noexcept;
+  const Digest& digest() const noexcept;
+  std::uint32_t labels() const noexcept;          // rows, `__UNLABELED__` and resource labels included
+  std::uint32_t vm_labels() const noexcept;       // rows below this are VM labels
+  std::span<const std::string> ste_types() const noexcept;   // sorted; a type's index is its place here
+  std::span<const std::string> wall_types() const noexcept;
+  std::string_view label_name(LabelId) const noexcept;
+  bool is_resource(LabelId) const noexcept;
+  LabelId find_vm_label(std::string_view name) const noexcept;        // none() when absent
+  LabelId find_resource_label(std::string_view name) const noexcept;
+
+  std::span<const std::uint64_t> ste(LabelId) const noexcept;    // bit t of word t/64: the label carries type t
+  std::span<const std::uint64_t> wall(LabelId) const noexcept;
+  std::uint32_t conflict_sets() const noexcept;
+  std::string_view conflict_set_name(std::uint32_t set) const noexcept;
+  std::span<const std::uint64_t> conflict_set(std::uint32_t set) const noexcept;
+
+  // STE: do the labels have a type in common? A label out of range shares with nothing.
+  bool shares(LabelId a, LabelId b) const noexcept;
+  // Host authorization: types(vm) within types(host), and at least one.
+  bool authorizes(LabelId host, LabelId vm) const noexcept;
+  // Does the label carry two wall types of one conflict set? (Possible in xen33 only.)
+  bool conflicts_with_itself(LabelId) const noexcept;
+
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+  ~Policy();
+
+ private:
+  struct Tables;
+  explicit Policy(std::unique_ptr<Tables>);
+  std::unique_ptr<Tables> tables_;
+};
+
+}  // namespace tvdsim::models

@@ -1,0 +1,93 @@
+// A decision and what it was asked about; the words come later, from the policy epoch.
+//
+// A Request says who wants to do what to whom. A Decision says yes or no and which rule decided; it is 16 bytes
+// of numbers, so that the hot path copies two registers. Names, types and sentences are resolved by
+// models/acm/explain.hpp against the policy that was active in `epoch`.
+//
+// Invariant  a default Decision is deny/no_rule_applies: what nobody decided is refused.
+// Cost       trivially copyable, 16 bytes.
+// Source     the three answers: accept, accept+warn, deny (sHype poster, 2005).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "sim/base/ids.hpp"
+
+namespace tvdsim::sim {
+
+enum class Hook : std::uint8_t {
+#define HOOK(name, subject, object, point, guards, refused) name,
+#include "sim/base/hooks.def"
+#undef HOOK
+};
+
+enum class Point : std::uint8_t { core, dom0, manager };
+
+enum class Control : std::uint8_t {
+#define CONTROL(name, stops, without) name,
+#include "sim/base/controls.def"
+#undef CONTROL
+  none,
+};
+inline constexpr std::size_t kControls = static_cast<std::size_t>(Control::none);
+
+// off: not consulted; monitor: a refusal becomes a warning; on: a refusal refuses.
+enum class ControlMode : std::uint8_t { off, monitor, on };
+
+enum class Rule : std::uint8_t {
+#define RULE(name, control, sentence) name,
+#include "sim/base/rules.def"
+#undef RULE
+};
+
+enum class Verdict : std::uint8_t { deny, warn, permit };
+
+// What one control said in the course of a decision (a component row).
+enum class Outcome : std::uint8_t { permit, warn, deny, not_applicable, not_reached, off };
+
+std::string_view to_text(Hook) noexcept;
+std::string_view to_text(Point) noexcept;
+std::string_view to_text(Control) noexcept;
+std::string_view to_text(ControlMode) noexcept;
+std::string_view to_text(Rule) noexcept;
+std::string_view to_text(Verdict) noexcept;
+std::string_view to_text(Outcome) noexcept;
+Point point_of(Hook) noexcept;
+Control control_of(Rule) noexcept;
+std::string_view sentence_of(Rule) noexcept;  // with {types}, {set}, {other} still in it
+
+struct Decision {
+  Verdict verdict = Verdict::deny;
+  Hook hook{};
+  Rule rule = Rule::no_rule_applies;
+  Point point{};
+  PolicyEpoch epoch;         // the policy that was active
+  std::uint32_t detail = 0;  // the rule's own: conflict set index << 16 | type index for the wall, else type index
+  VmId other;                // the VM (or, for a disk, its last writer) that stands in the way
+
+  explicit operator bool() const noexcept { return verdict != Verdict::deny; }
+  friend bool operator==(const Decision&, const Decision&) = default;
+};
+static_assert(sizeof(Decision) <= 16);
+
+struct Request {
+  Hook hook{};
+  HostId host;            // where it is decided
+  VmId subject;           // who asks
+  LabelId subject_label;
+  LabelId object_label;   // label of the other VM, of the resource, or of the host
+  std::uint32_t object = Id<struct AnyTag>::kNone;  // the other party's own id, of the kind that the hook names
+};
+
+// The modes of all controls: everything is on unless a scenario says otherwise.
+struct ControlModes {
+  ControlMode mode[kControls];
+  constexpr ControlModes() {
+    for (auto& m : mode) m = ControlMode::on;
+  }
+  ControlMode operator[](Control c) const noexcept { return mode[static_cast<std::size_t>(c)]; }
+  void set(Control c, ControlMode m) noexcept { mode[static_cast<std::size_t>(c)] = m; }
+};
+
+}  // namespace tvdsim::sim
