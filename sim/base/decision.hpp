@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "sim/base/ids.hpp"
@@ -56,6 +57,24 @@ std::string_view to_text(Outcome) noexcept;
 Point point_of(Hook) noexcept;
 Control control_of(Rule) noexcept;
 std::string_view sentence_of(Rule) noexcept;  // with {types}, {set}, {other} still in it
+
+// The tables as data, in the order of the enums.
+struct HookInfo {
+  std::string_view name, subject, object;
+  Point point;
+  std::string_view guards, refused;
+};
+struct ControlInfo {
+  std::string_view name, stops, without;
+};
+struct RuleInfo {
+  std::string_view name;
+  Control control;
+  std::string_view sentence;
+};
+std::span<const HookInfo> hook_infos() noexcept;
+std::span<const ControlInfo> control_infos() noexcept;  // without `none`
+std::span<const RuleInfo> rule_infos() noexcept;
 
 struct Decision {
   Verdict verdict = Verdict::deny;

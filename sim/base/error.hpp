@@ -20,6 +20,13 @@ namespace tvdsim::sim {
 
 enum class Severity : unsigned char { error, warning };
 
+// The rows of errors.def: docs/errors.md is written from them, and Findings takes no other code.
+struct ErrorInfo {
+  std::string_view code;  // "TVD-101"
+  std::string_view name, what;
+};
+const std::vector<ErrorInfo>& error_infos();
+
 // One thing wrong with what the user wrote: one sentence, the value as written, one way out.
 struct Finding {
   std::string code;     // "TVD-101": a row of errors.def
