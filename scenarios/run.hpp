@@ -4,6 +4,8 @@
 // `failed`), spec.json, run.sqlite, columns/ (bulk tables as .npy), report.txt. Everything is written beside the directory's
 // final names and renamed when whole, so nothing that looks complete is not.
 //
+// A directory that exists is taken only when it is empty, or holds a run of the same Spec that did not complete.
+//
 // Invariant  same Spec, same fingerprint: from Python, from tvdsim-run, with any compiler.
 // Threads    one run per process (SimGrid's state is global).
 #pragma once
@@ -24,7 +26,7 @@ struct Progress {
 };
 
 struct RunOptions {
-  std::string out;                              // run directory; must not exist or be an unfinished run of the same Spec
+  std::string out;                              // run directory
   std::string argv;                             // for the manifest
   bool store_events = false;                    // keep the bulk tables as columns
   const std::atomic<bool>* stop = nullptr;      // Ctrl-C
@@ -40,6 +42,9 @@ struct RunResult {
   double wall_s = 0;
 };
 
+// Throws InputError (the Spec, or a directory that is taken: TVD-131) before anything is written, WorldError when the disk
+// does not take what is written; the manifest then says `failed`, or still `running`, never `complete`.
 RunResult run(const Spec& spec, const RunOptions& options);
+std::string to_json(const RunResult& result);
 
 }  // namespace tvdsim::scenarios

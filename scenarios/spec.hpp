@@ -1,6 +1,6 @@
 // A scenario as a value: what exists, what happens, for how long. The JSON form is the contract between Python and C++.
 //
-// read_spec() turns JSON into a Spec and reports every structural problem at once (unknown fields, wrong types, missing units);
+// The form is described in docs/spec.md. read_spec() turns JSON into a Spec and reports every structural problem at once (unknown fields, wrong types, missing units);
 // check_spec() then looks at meaning (names, labels, placement). Nothing runs until both are clean.
 //
 // Invariant  write_spec(read_spec(x)) is canonical: keys in this order, times in ns, defaults spelled out; its SHA-256 is the spec hash.
@@ -53,5 +53,9 @@ Spec read_spec(std::string_view json, std::string_view where);   // throws Input
 std::string write_spec(const Spec& spec);                        // canonical JSON
 std::string spec_hash(const Spec& spec);                         // SHA-256 of write_spec(), hex
 void check_spec(const Spec& spec, std::string_view where, sim::Findings& findings);
+
+// Both steps at once: every finding about the text, warnings included; empty when it can run as it stands.
+std::vector<sim::Finding> check_text(std::string_view json, std::string_view where);
+std::string findings_json(const std::vector<sim::Finding>& findings);  // [{"code", "severity", "where", "message", "help"}, …]
 
 }  // namespace tvdsim::scenarios
