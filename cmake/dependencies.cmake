@@ -18,3 +18,9 @@ function(tvdsim_find_plain target header library package)
 endfunction()
 tvdsim_find_plain(SimGrid::SimGrid simgrid/s4u.hpp simgrid libsimgrid-dev)
 tvdsim_find_plain(libtpms::libtpms libtpms/tpm_library.h tpms libtpms-dev)
+
+# The interpreter that python3-dev belongs to; another python3 may come first on PATH.
+if(NOT DEFINED Python3_EXECUTABLE AND EXISTS /usr/bin/python3)
+  set(Python3_EXECUTABLE /usr/bin/python3 CACHE FILEPATH "The Python interpreter")
+endif()
+find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)

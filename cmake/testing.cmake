@@ -1,12 +1,59 @@
-# Tests: tvdsim_test(NAME acm_wall_test SOURCES … USES tvdsim::acm … LABELS unit)
+# Tests, declared in each folder:
+#   tvdsim_test(NAME acm_wall_test SOURCES … USES tvdsim::acm … LABELS unit quick)     a GoogleTest program
+#   tvdsim_pytest(NAME style PATHS layering_test.py … LABELS style)                    pytest files of the folder
+#
+# Labels say what a test is (unit property differential golden conformance style install python cli) and where else it runs:
+#   quick        also under ASan and UBSan (target quick_tests, preset asan)
+#   tsan         also under ThreadSanitizer (target tsan_tests, preset tsan)
+#   fuzz         with clang's libFuzzer only (target clang_tests, preset clang)
+#   fingerprint  also from clang at -O0 (target clang_tests) and under ASan (target quick_tests)
+# Each test leaves <build>/results/NAME.xml: what ran, case by case. tests/workflow.py and docs/check_features.py read it.
 find_package(GTest REQUIRED)
 find_package(rapidcheck QUIET)
 include(GoogleTest)
+
+foreach(group quick_tests tsan_tests clang_tests)
+  if(NOT TARGET ${group})
+    add_custom_target(${group})
+  endif()
+endforeach()
+
+# Sets the labels and what every test may rely on in its environment; adds programs to the groups of their labels.
+function(tvdsim_declare_test name labels)
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600)
+  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+    "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml"
+    "TVDSIM_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "TVDSIM_BUILD_DIR=${PROJECT_BINARY_DIR}")
+  foreach(target ${ARGN})
+    if("quick" IN_LIST labels OR "fingerprint" IN_LIST labels)
+      add_dependencies(quick_tests ${target})
+    endif()
+    if("tsan" IN_LIST labels)
+      add_dependencies(tsan_tests ${target})
+    endif()
+    if("fuzz" IN_LIST labels OR "fingerprint" IN_LIST labels)
+      add_dependencies(clang_tests ${target})
+    endif()
+  endforeach()
+endfunction()
 
 function(tvdsim_test)
   cmake_parse_arguments(arg "" "NAME" "SOURCES;USES;LABELS" ${ARGN})
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_link_libraries(${arg_NAME} PRIVATE tvdsim_options ${arg_USES} GTest::gtest_main GTest::gmock)
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABELS}")
+  tvdsim_declare_test(${arg_NAME} "${arg_LABELS}" ${arg_NAME})
+endfunction()
+
+# PATHS are relative to the calling folder; `tests/support` and the built package are importable.
+function(tvdsim_pytest)
+  cmake_parse_arguments(arg "" "NAME" "PATHS;LABELS" ${ARGN})
+  list(TRANSFORM arg_PATHS PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  add_test(NAME ${arg_NAME}
+    COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider --import-mode=importlib --rootdir=${PROJECT_SOURCE_DIR}
+            --junitxml=${PROJECT_BINARY_DIR}/results/${arg_NAME}.xml -o junit_family=xunit1 ${arg_PATHS}
+    WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+  tvdsim_declare_test(${arg_NAME} "${arg_LABELS}")
+  set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT
+    "PYTHONPATH=${PROJECT_BINARY_DIR}/python:${PROJECT_SOURCE_DIR}/tests/support" "PYTHONDONTWRITEBYTECODE=1" "HYPOTHESIS_STORAGE_DIRECTORY=${PROJECT_BINARY_DIR}/hypothesis")
 endfunction()
