@@ -1,0 +1,172 @@
+#include "vtpm/device/commands.hpp"
+
+#include <fmt/format.h>
+
+#include "sim/base/error.hpp"
+
+namespace tvdsim::vtpm {
+namespace {
+
+constexpr std::uint16_t kNoSessions = 0x8001, kSessions = 0x8002;  // TPM_ST
+constexpr std::uint32_t kPasswordSession = 0x4000'0009;            // TPM_RS_PW
+constexpr std::size_t kHeader = 10;                                // tag, size, code
+
+// Commands and responses are big-endian; the size in the header is known when everything else is written.
+class Command {
+ public:
+  Command(std::uint16_t tag, std::uint32_t code) {
+    u16(tag);
+    u32(0);
+    u32(code);
+  }
+  Command& u8(std::uint32_t v) {
+    bytes_.push_back(static_cast<std::uint8_t>(v));
+    return *this;
+  }
+  Command& u16(std::uint32_t v) { return u8(v >> 8).u8(v); }
+  Command& u32(std::uint32_t v) { return u16(v >> 16).u16(v); }
+  Command& bytes(std::span<const std::uint8_t> v) {
+    bytes_.insert(bytes_.end(), v.begin(), v.end());
+    return *this;
+  }
+  // One authorization with the empty password: handle, no nonce, no attributes, no secret.
+  Command& empty_password() { return u32(9).u32(kPasswordSession).u16(0).u8(0).u16(0); }
+  std::vector<std::uint8_t> take() {
+    const auto size = static_cast<std::uint32_t>(bytes_.size());
+    for (std::uint32_t i = 0; i < 4; ++i) bytes_[2 + i] = static_cast<std::uint8_t>(size >> (24 - 8 * i));
+    return std::move(bytes_);
+  }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+class Response {
+ public:
+  Response(std::span<const std::uint8_t> bytes, std::string_view doing) : left_(bytes), doing_(doing) {}
+  std::uint32_t number(std::size_t width) {
+    std::uint32_t v = 0;
+    for (const std::uint8_t byte : take(width)) v = v << 8 | byte;
+    return v;
+  }
+  std::span<const std::uint8_t> take(std::size_t n) {
+    if (n > left_.size()) {
+      throw sim::WorldError(fmt::format("{}: the TPM's response ends before its contents do", doing_), "short_response");
+    }
+    const auto front = left_.first(n);
+    left_ = left_.subspan(n);
+    return front;
+  }
+
+ private:
+  std::span<const std::uint8_t> left_;
+  std::string_view doing_;
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> startup_command(StartupType type) {
+  return Command(kNoSessions, 0x144).u16(static_cast<std::uint16_t>(type)).take();
+}
+
+std::vector<std::uint8_t> shutdown_command(StartupType type) {
+  return Command(kNoSessions, 0x145).u16(static_cast<std::uint16_t>(type)).take();
+}
+
+std::vector<std::uint8_t> pcr_extend_command(std::uint32_t pcr, std::span<const BankDigest> digests) {
+  Command command(kSessions, 0x182);
+  command.u32(pcr).empty_password().u32(static_cast<std::uint32_t>(digests.size()));
+  for (const BankDigest& d : digests) {
+    TVDSIM_ASSERT(d.digest.size() == digest_size(d.bank), "a digest has the size of its bank");
+    command.u16(static_cast<std::uint16_t>(d.bank)).bytes(d.digest);
+  }
+  return command.take();
+}
+
+std::vector<std::uint8_t> pcr_read_command(HashAlg bank, std::uint32_t pcr) {
+  TVDSIM_ASSERT(pcr < kPcrs, "a PC client TPM has PCRs 0 to 23");
+  Command command(kNoSessions, 0x17e);
+  command.u32(1).u16(static_cast<std::uint16_t>(bank)).u8(kPcrs / 8);
+  for (std::uint32_t octet = 0; octet < kPcrs / 8; ++octet) command.u8(octet == pcr / 8 ? 1u << pcr % 8 : 0);
+  return command.take();
+}
+
+std::vector<std::uint8_t> pcr_reset_command(std::uint32_t pcr) {
+  return Command(kSessions, 0x13d).u32(pcr).empty_password().take();
+}
+
+std::vector<std::uint8_t> get_random_command(std::uint16_t bytes) {
+  return Command(kNoSessions, 0x17b).u16(bytes).take();
+}
+
+std::uint32_t response_code(std::span<const std::uint8_t> response) {
+  Response r(response, "a TPM command");
+  r.take(6);
+  return r.number(4);
+}
+
+ResponseCode describe(std::uint32_t code) noexcept {
+  ResponseCode out;
+  std::uint32_t base = code;
+  if (code & 0x080 && code < 0x1000) {  // format one: the low bits are the error, the others say where
+    const auto number = static_cast<std::uint8_t>(code >> 8 & 0x7);
+    if (code & 0x040) {
+      out.parameter = static_cast<std::uint8_t>(code >> 8 & 0xf);
+    } else if (code & 0x800) {
+      out.session = number;
+    } else {
+      out.handle = number;
+    }
+    base = code & 0x0bf;
+  }
+  switch (base) {
+#define RC(n, value, m, l) \
+  case value:              \
+    out.name = #n;         \
+    out.meaning = m;       \
+    out.look_at = l;       \
+    break;
+#include "vtpm/device/response_codes.def"
+#undef RC
+    default:
+      break;
+  }
+  return out;
+}
+
+void expect_success(std::span<const std::uint8_t> response, std::string_view doing) {
+  const std::uint32_t code = response_code(response);
+  if (code == 0) return;
+  const ResponseCode rc = describe(code);
+  std::string text = fmt::format("{}: the TPM answered {} ({:#05x})", doing, rc.name, code);
+  if (!rc.meaning.empty()) text += fmt::format(": {}", rc.meaning);
+  if (rc.parameter) text += fmt::format(" (parameter {})", rc.parameter);
+  if (rc.handle) text += fmt::format(" (handle {})", rc.handle);
+  if (rc.session) text += fmt::format(" (session {})", rc.session);
+  throw sim::WorldError(text, rc.name, rc.look_at);
+}
+
+std::vector<std::uint8_t> read_pcr_response(std::span<const std::uint8_t> response) {
+  constexpr std::string_view kDoing = "TPM2_PCR_Read";
+  expect_success(response, kDoing);
+  Response r(response, kDoing);
+  r.take(kHeader + 4);  // header, pcrUpdateCounter
+  for (std::uint32_t banks = r.number(4); banks > 0; --banks) {
+    r.take(2);
+    r.take(r.number(1));
+  }
+  if (r.number(4) != 1) throw sim::WorldError("TPM2_PCR_Read: the TPM has no such PCR in that bank", "pcr_not_in_bank");
+  const auto digest = r.take(r.number(2));
+  return {digest.begin(), digest.end()};
+}
+
+std::vector<std::uint8_t> read_random_response(std::span<const std::uint8_t> response) {
+  constexpr std::string_view kDoing = "TPM2_GetRandom";
+  expect_success(response, kDoing);
+  Response r(response, kDoing);
+  r.take(kHeader);
+  const auto bytes = r.take(r.number(2));
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace tvdsim::vtpm

@@ -1,0 +1,156 @@
+#include "vtpm/device/libtpms_device.hpp"
+
+#include <fmt/format.h>
+#include <libtpms/tpm_error.h>
+#include <libtpms/tpm_library.h>
+#include <libtpms/tpm_nvfilename.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "sim/base/error.hpp"
+#include "vtpm/device/commands.hpp"
+
+namespace tvdsim::vtpm {
+namespace {
+
+using Bytes = LibtpmsDevice::Bytes;
+
+// The library's only file, `permall`. It writes it while it manufactures and reads it back before the first command; state
+// that is handed over by TPMLIB_SetState goes before it.
+Bytes& permall() {
+  static Bytes file;
+  return file;
+}
+TPM_RESULT nvram_init() { return TPM_SUCCESS; }
+TPM_RESULT nvram_load(unsigned char** data, std::uint32_t* length, std::uint32_t, const char* name) {
+  if (std::strcmp(name, TPM_PERMANENT_ALL_NAME) != 0 || permall().empty()) return TPM_RETRY;  // "no such file"
+  *data = static_cast<unsigned char*>(std::malloc(permall().size()));  // the library frees it
+  if (!*data) return TPM_FAIL;
+  std::memcpy(*data, permall().data(), permall().size());
+  *length = static_cast<std::uint32_t>(permall().size());
+  return TPM_SUCCESS;
+}
+TPM_RESULT nvram_store(const unsigned char* data, std::uint32_t length, std::uint32_t, const char* name) {
+  if (std::strcmp(name, TPM_PERMANENT_ALL_NAME) == 0) permall().assign(data, data + length);
+  return TPM_SUCCESS;
+}
+TPM_RESULT nvram_delete(std::uint32_t, const char* name, TPM_BOOL) {
+  if (std::strcmp(name, TPM_PERMANENT_ALL_NAME) == 0) permall().clear();
+  return TPM_SUCCESS;
+}
+TPM_RESULT io_init() { return TPM_SUCCESS; }
+TPM_RESULT io_locality(TPM_MODIFIER_INDICATOR* locality, std::uint32_t) {
+  *locality = 0;
+  return TPM_SUCCESS;
+}
+TPM_RESULT io_presence(TPM_BOOL* present, std::uint32_t) {
+  *present = 0;
+  return TPM_SUCCESS;
+}
+
+// The library's own functions return TPM 1.2's codes for themselves and TPM 2.0's for what is inside a blob.
+std::string_view library_code(TPM_RESULT code) {
+  switch (code) {
+    case TPM_BAD_PARAMETER: return "TPM_BAD_PARAMETER";
+    case TPM_FAIL: return "TPM_FAIL";
+    case TPM_NOSPACE: return "TPM_NOSPACE";
+    case TPM_SIZE: return "TPM_SIZE";
+    case TPM_BADTAG: return "TPM_BADTAG";
+    case TPM_INVALID_POSTINIT: return "TPM_INVALID_POSTINIT";
+    case TPM_BAD_VERSION: return "TPM_BAD_VERSION";
+    case TPM_INVALID_STRUCTURE: return "TPM_INVALID_STRUCTURE";
+    case TPM_RETRY: return "TPM_RETRY";
+    default: return describe(code).name;
+  }
+}
+
+void demand(TPM_RESULT code, std::string_view doing) {
+  if (code == TPM_SUCCESS) return;
+  throw sim::WorldError(fmt::format("libtpms, {}", doing), library_code(code));
+}
+
+Bytes take_state(TPMLIB_StateType type, std::string_view doing) {
+  unsigned char* data = nullptr;
+  std::uint32_t size = 0;
+  demand(TPMLIB_GetState(type, &data, &size), doing);
+  Bytes out(data, data + size);
+  std::free(data);
+  return out;
+}
+
+void give_state(TPMLIB_StateType type, std::span<const std::uint8_t> state, std::string_view doing) {
+  demand(TPMLIB_SetState(type, state.data(), static_cast<std::uint32_t>(state.size())), doing);
+}
+
+// Choosing the other version and back drops every blob that the library has cached.
+void drop_cached_state() {
+  demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_1_2), "choosing TPM 1.2 for a moment");
+  demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
+}
+
+// Sets the library up once; what a sound TPM's permanent state is, is kept to clean the globals after a bad blob.
+const Bytes& sound_state() {
+  static const Bytes sound = [] {
+    demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
+    libtpms_callbacks callbacks{sizeof(libtpms_callbacks), nvram_init, nvram_load, nvram_store,
+                                nvram_delete, io_init, io_locality, io_presence};
+    demand(TPMLIB_RegisterCallbacks(&callbacks), "registering callbacks");
+    demand(TPMLIB_MainInit(), "manufacturing the first TPM");
+    Bytes state = take_state(TPMLIB_STATE_PERMANENT, "reading the first TPM's state");
+    TPMLIB_Terminate();
+    return state;
+  }();
+  return sound;
+}
+
+// A rejected blob has been unmarshalled half-way into the library's globals: a sound one goes over it, then nothing is cached.
+void clean_after_bad_state() {
+  TPMLIB_Terminate();
+  drop_cached_state();
+  give_state(TPMLIB_STATE_PERMANENT, sound_state(), "cleaning up after a bad state");
+  drop_cached_state();
+}
+
+}  // namespace
+
+void LibtpmsDevice::power_on_manufactured() {
+  sound_state();
+  permall().clear();
+  demand(TPMLIB_MainInit(), "manufacturing a TPM");
+}
+
+void LibtpmsDevice::power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running) {
+  sound_state();
+  permall().clear();
+  try {
+    // The library takes "no data" for "explicitly none" and would then come up half-made.
+    if (permanent.empty()) throw sim::WorldError("a TPM without permanent state", "state_empty");
+    give_state(TPMLIB_STATE_PERMANENT, permanent, "loading a TPM's permanent state");
+    if (!running.empty()) give_state(TPMLIB_STATE_VOLATILE, running, "loading a TPM's running state");
+    demand(TPMLIB_MainInit(), "powering a TPM on");
+  } catch (...) {
+    clean_after_bad_state();
+    throw;
+  }
+}
+
+void LibtpmsDevice::power_off() noexcept { TPMLIB_Terminate(); }
+
+Bytes LibtpmsDevice::permanent_state() { return take_state(TPMLIB_STATE_PERMANENT, "saving a TPM's permanent state"); }
+
+Bytes LibtpmsDevice::running_state() { return take_state(TPMLIB_STATE_VOLATILE, "saving a TPM's running state"); }
+
+Bytes LibtpmsDevice::process(std::span<const std::uint8_t> command) {
+  // The library wants a writable command and may read its header before it looks at the size.
+  Bytes writable(command.begin(), command.end());
+  writable.reserve(16);
+  static unsigned char* response = nullptr;  // grown by the library, reused, never given back
+  static std::uint32_t capacity = 0;
+  std::uint32_t size = 0;
+  demand(TPMLIB_Process(&response, &size, &capacity, writable.data(), static_cast<std::uint32_t>(writable.size())),
+         "executing a command");
+  return Bytes(response, response + size);
+}
+
+}  // namespace tvdsim::vtpm
