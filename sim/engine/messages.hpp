@@ -1,7 +1,7 @@
 // Calls between services: every one is a traced message that can be lost, delayed, duplicated, or find its receiver crashed.
 //
 // A service is a name and a handler. send() puts a message on the bus; it arrives `latency` later as an event. Fault rules
-// say which messages fare badly; a crashed service receives nothing until it is restarted.
+// say which messages fare badly; a crashed service neither sends nor receives until it is restarted. One bus per engine.
 //
 // Invariant  every sent message has exactly one row in `messages` per fate (a duplicate has two).
 // Cost       one event and one row per message; arguments are moved, not copied.

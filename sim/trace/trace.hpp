@@ -4,6 +4,7 @@
 // its table is stored. Counts are always exact. Sinks (sim/trace/sinks) read a finished or a growing trace.
 //
 // Invariant  fingerprint() depends on the rows appended and on nothing else: not on what is stored, nor on sinks.
+//            A text counts by its content and by the order in which rows first use it, not by when it was interned.
 // Cost       append: a few stores per column plus hashing of the row's bytes in 4 kB blocks; text() one hash look-up.
 // Threads    one writer.
 // Source     INET's fingerprint tests, for the idea of one hash per run.
@@ -76,6 +77,20 @@ struct TableInfo {
 };
 const std::vector<TableInfo>& table_infos();  // in the order of tables.def
 
+const TableInfo& table_info(TableId);
+
+inline constexpr std::size_t kTables = []() constexpr {
+  std::size_t n = 0;
+#define TABLE(name, kind, what) ++n;
+#define COLUMN(table, type, name, what)
+#define TABLE_END(name)
+#include "sim/trace/tables.def"
+#undef TABLE
+#undef COLUMN
+#undef TABLE_END
+  return n;
+}();
+
 class Trace {
  public:
   Trace();
@@ -83,14 +98,16 @@ class Trace {
   Trace(const Trace&) = delete;
 
   TextId text(std::string_view);                        // intern
-  std::string_view text(TextId) const noexcept;
+  std::string_view text(TextId) const noexcept;         // "" for none()
 
   template <class Row>
   void append(const Row& row);                          // one of rows::*
 
-  void store(TableId, bool stored);                     // default: all but `bulk` tables
-  bool stored(TableId) const noexcept;
-  std::uint64_t count(TableId) const noexcept;          // rows appended, stored or not
+  void store(TableId, bool stored);                     // default: all but `bulk` tables; holds for rows to come
+  bool stored(TableId table) const noexcept { return stored_[static_cast<std::size_t>(table)]; }
+  std::uint64_t count(TableId table) const noexcept {   // rows appended, stored or not
+    return counts_[static_cast<std::size_t>(table)];
+  }
   // Column of a stored table: raw 64-bit values (text as TextId, times as ns).
   const std::vector<std::uint64_t>& column(TableId, std::size_t column) const;
 
@@ -103,11 +120,23 @@ class Trace {
     Duration total;
   };
   const Charge& charged(Cause) const noexcept;
+  void append_ledger();                                 // one row of `charges` for each cause that was charged
 
  private:
   struct Impl;
+  friend struct RowWriter;                              // sim/trace/append.hpp
+  static constexpr std::size_t kBlock = 8192;           // bytes hashed at a time
+  static constexpr std::size_t kRowMost = 512;          // no row is longer
+
+  void flush() noexcept;                                // hashes the block
+  std::uint32_t canonical(TextId);                      // number of a text by first use; hashes its content then
+  void keep(TableId, const std::uint64_t* cells, std::size_t n);
+
   std::unique_ptr<Impl> impl_;
-  void append_raw(TableId, const std::uint64_t* cells, std::size_t n);
+  std::array<std::uint64_t, kTables> counts_{};
+  std::array<bool, kTables> stored_{};
+  std::size_t used_ = 0;
+  std::array<unsigned char, kBlock> block_;
 };
 
 }  // namespace tvdsim::sim
