@@ -57,8 +57,8 @@ std::string processor() {
 std::string machine() {
   utsname system{};
   uname(&system);
-  return processor() + ", " + std::to_string(sysconf(_SC_NPROCESSORS_ONLN)) + " cores, " + system.sysname + " " +
-         system.release + " " + system.machine;
+  return processor() + ", " + std::to_string(sysconf(_SC_NPROCESSORS_ONLN)) + " cores, " + system.sysname +
+         " " + system.release + " " + system.machine;
 }
 
 void describe() {
