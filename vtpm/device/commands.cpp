@@ -51,7 +51,8 @@ class Response {
   }
   std::span<const std::uint8_t> take(std::size_t n) {
     if (n > left_.size()) {
-      throw sim::WorldError(fmt::format("{}: the TPM's response ends before its contents do", doing_), "short_response");
+      throw sim::WorldError(fmt::format("{}: the TPM's response ends before its contents do", doing_),
+                            "short_response");
     }
     const auto front = left_.first(n);
     left_ = left_.subspan(n);
@@ -155,7 +156,8 @@ std::vector<std::uint8_t> read_pcr_response(std::span<const std::uint8_t> respon
     r.take(2);
     r.take(r.number(1));
   }
-  if (r.number(4) != 1) throw sim::WorldError("TPM2_PCR_Read: the TPM has no such PCR in that bank", "pcr_not_in_bank");
+  if (r.number(4) != 1)
+    throw sim::WorldError("TPM2_PCR_Read: the TPM has no such PCR in that bank", "pcr_not_in_bank");
   const auto digest = r.take(r.number(2));
   return {digest.begin(), digest.end()};
 }

@@ -24,7 +24,8 @@ Bytes& permall() {
 }
 TPM_RESULT nvram_init() { return TPM_SUCCESS; }
 TPM_RESULT nvram_load(unsigned char** data, std::uint32_t* length, std::uint32_t, const char* name) {
-  if (std::strcmp(name, TPM_PERMANENT_ALL_NAME) != 0 || permall().empty()) return TPM_RETRY;  // "no such file"
+  if (std::strcmp(name, TPM_PERMANENT_ALL_NAME) != 0 || permall().empty())
+    return TPM_RETRY;                                                  // "no such file"
   *data = static_cast<unsigned char*>(std::malloc(permall().size()));  // the library frees it
   if (!*data) return TPM_FAIL;
   std::memcpy(*data, permall().data(), permall().size());
@@ -52,16 +53,26 @@ TPM_RESULT io_presence(TPM_BOOL* present, std::uint32_t) {
 // The library's own functions return TPM 1.2's codes for themselves and TPM 2.0's for what is inside a blob.
 std::string_view library_code(TPM_RESULT code) {
   switch (code) {
-    case TPM_BAD_PARAMETER: return "TPM_BAD_PARAMETER";
-    case TPM_FAIL: return "TPM_FAIL";
-    case TPM_NOSPACE: return "TPM_NOSPACE";
-    case TPM_SIZE: return "TPM_SIZE";
-    case TPM_BADTAG: return "TPM_BADTAG";
-    case TPM_INVALID_POSTINIT: return "TPM_INVALID_POSTINIT";
-    case TPM_BAD_VERSION: return "TPM_BAD_VERSION";
-    case TPM_INVALID_STRUCTURE: return "TPM_INVALID_STRUCTURE";
-    case TPM_RETRY: return "TPM_RETRY";
-    default: return describe(code).name;
+    case TPM_BAD_PARAMETER:
+      return "TPM_BAD_PARAMETER";
+    case TPM_FAIL:
+      return "TPM_FAIL";
+    case TPM_NOSPACE:
+      return "TPM_NOSPACE";
+    case TPM_SIZE:
+      return "TPM_SIZE";
+    case TPM_BADTAG:
+      return "TPM_BADTAG";
+    case TPM_INVALID_POSTINIT:
+      return "TPM_INVALID_POSTINIT";
+    case TPM_BAD_VERSION:
+      return "TPM_BAD_VERSION";
+    case TPM_INVALID_STRUCTURE:
+      return "TPM_INVALID_STRUCTURE";
+    case TPM_RETRY:
+      return "TPM_RETRY";
+    default:
+      return describe(code).name;
   }
 }
 
@@ -93,8 +104,14 @@ void drop_cached_state() {
 const Bytes& sound_state() {
   static const Bytes sound = [] {
     demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
-    libtpms_callbacks callbacks{sizeof(libtpms_callbacks), nvram_init, nvram_load, nvram_store,
-                                nvram_delete, io_init, io_locality, io_presence};
+    libtpms_callbacks callbacks{sizeof(libtpms_callbacks),
+                                nvram_init,
+                                nvram_load,
+                                nvram_store,
+                                nvram_delete,
+                                io_init,
+                                io_locality,
+                                io_presence};
     demand(TPMLIB_RegisterCallbacks(&callbacks), "registering callbacks");
     demand(TPMLIB_MainInit(), "manufacturing the first TPM");
     Bytes state = take_state(TPMLIB_STATE_PERMANENT, "reading the first TPM's state");
@@ -137,9 +154,13 @@ void LibtpmsDevice::power_on(std::span<const std::uint8_t> permanent, std::span<
 
 void LibtpmsDevice::power_off() noexcept { TPMLIB_Terminate(); }
 
-Bytes LibtpmsDevice::permanent_state() { return take_state(TPMLIB_STATE_PERMANENT, "saving a TPM's permanent state"); }
+Bytes LibtpmsDevice::permanent_state() {
+  return take_state(TPMLIB_STATE_PERMANENT, "saving a TPM's permanent state");
+}
 
-Bytes LibtpmsDevice::running_state() { return take_state(TPMLIB_STATE_VOLATILE, "saving a TPM's running state"); }
+Bytes LibtpmsDevice::running_state() {
+  return take_state(TPMLIB_STATE_VOLATILE, "saving a TPM's running state");
+}
 
 Bytes LibtpmsDevice::process(std::span<const std::uint8_t> command) {
   // The library wants a writable command and may read its header before it looks at the size.
@@ -148,7 +169,8 @@ Bytes LibtpmsDevice::process(std::span<const std::uint8_t> command) {
   static unsigned char* response = nullptr;  // grown by the library, reused, never given back
   static std::uint32_t capacity = 0;
   std::uint32_t size = 0;
-  demand(TPMLIB_Process(&response, &size, &capacity, writable.data(), static_cast<std::uint32_t>(writable.size())),
+  demand(TPMLIB_Process(&response, &size, &capacity, writable.data(),
+                        static_cast<std::uint32_t>(writable.size())),
          "executing a command");
   return Bytes(response, response + size);
 }

@@ -25,7 +25,10 @@ Seat& seat() {
 
 class Entry {
  public:
-  Entry() { TVDSIM_ASSERT(!seat().entered.test_and_set(std::memory_order_acquire), "two threads are in the TPM library"); }
+  Entry() {
+    TVDSIM_ASSERT(!seat().entered.test_and_set(std::memory_order_acquire),
+                  "two threads are in the TPM library");
+  }
   ~Entry() { seat().entered.clear(std::memory_order_release); }
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
@@ -68,8 +71,9 @@ std::array<std::uint8_t, 32> TpmState::compute_digest() const {
   }
   std::array<std::uint8_t, 32> out{};
   unsigned size = 0;
-  TVDSIM_ASSERT(EVP_Digest(all.data(), all.size(), out.data(), &size, EVP_sha256(), nullptr) == 1 && size == out.size(),
-                "OpenSSL has SHA-256");
+  TVDSIM_ASSERT(
+      EVP_Digest(all.data(), all.size(), out.data(), &size, EVP_sha256(), nullptr) == 1 && size == out.size(),
+      "OpenSSL has SHA-256");
   return out;
 }
 
@@ -79,8 +83,10 @@ struct TpmFleet::Impl {
   std::size_t living = 0;
 
   TpmState& find(TpmId id, std::string_view doing) {
-    if (id.value >= tpms.size()) throw sim::WorldError(fmt::format("{}: there is no TPM {}", doing, id.value), "ENODEV");
-    if (!tpms[id.value]) throw sim::WorldError(fmt::format("{}: TPM {} was destroyed", doing, id.value), "ENODEV");
+    if (id.value >= tpms.size())
+      throw sim::WorldError(fmt::format("{}: there is no TPM {}", doing, id.value), "ENODEV");
+    if (!tpms[id.value])
+      throw sim::WorldError(fmt::format("{}: TPM {} was destroyed", doing, id.value), "ENODEV");
     return *tpms[id.value];
   }
 };
@@ -135,13 +141,15 @@ TpmState TpmFleet::save(TpmId tpm) {
 void TpmFleet::load(TpmId tpm, const TpmState& state) {
   const Entry entry;
   TpmState& mine = impl_->find(tpm, "loading a state");
-  if (state.permanent.empty()) throw sim::WorldError("loading a TPM state", "state_empty", "there is no permanent part");
+  if (state.permanent.empty())
+    throw sim::WorldError("loading a TPM state", "state_empty", "there is no permanent part");
   if (state.digest != state.compute_digest()) {
     throw sim::WorldError("loading a TPM state", "state_digest", "the state was changed on its way");
   }
   leave_seat();
   auto candidate = std::make_unique<TpmState>(state);
-  LibtpmsDevice::power_on(candidate->permanent, candidate->running);  // a refusal leaves `mine` parked, as it was
+  LibtpmsDevice::power_on(candidate->permanent,
+                          candidate->running);  // a refusal leaves `mine` parked, as it was
   mine = std::move(*candidate);
   seat().holder = &mine;
 }

@@ -19,9 +19,9 @@ TEST(Commands, AreTheBytesThatTheSpecificationPrescribes) {
   EXPECT_EQ(pcr_read_command(HashAlg::sha256, 10),
             (Bytes{0x80, 0x01, 0, 0, 0, 20, 0, 0, 0x01, 0x7e, 0, 0, 0, 1, 0, 0x0b, 3, 0, 0x04, 0}));
   const BankDigest digest{HashAlg::sha1, Bytes(20, 0xaa)};
-  Bytes extend{0x80, 0x02, 0, 0, 0, 53, 0, 0, 0x01, 0x82, 0, 0, 0, 7,  // header, PCR 7
-               0,    0,    0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0,         // the empty password
-               0,    0,    0, 1, 0, 4};                                // one digest, SHA-1
+  Bytes extend{0x80, 0x02, 0, 0, 0,    53, 0, 0, 0x01, 0x82, 0, 0, 0, 7,  // header, PCR 7
+               0,    0,    0, 9, 0x40, 0,  0, 9, 0,    0,    0, 0, 0,     // the empty password
+               0,    0,    0, 1, 0,    4};                                // one digest, SHA-1
   extend.insert(extend.end(), 20, 0xaa);
   EXPECT_EQ(pcr_extend_command(7, {&digest, 1}), extend);
 }

@@ -90,7 +90,9 @@ TEST_F(Tpms, OfTwoFleetsShareTheLibraryWithoutMixing) {
 
 TEST_F(Tpms, AreDifferentTpms) {
   const TpmId a = started(), b = started();
-  const auto random = [&](TpmId tpm) { return read_random_response(fleet.execute(tpm, get_random_command(32))); };
+  const auto random = [&](TpmId tpm) {
+    return read_random_response(fleet.execute(tpm, get_random_command(32)));
+  };
   EXPECT_NE(random(a), random(b));
   EXPECT_NE(fleet.save(a).permanent, fleet.save(b).permanent);
 }
@@ -200,7 +202,8 @@ TEST_F(Tpms, OfThreeHundredKeepTheirOwnValues) {
   for (int i = 0; i < 300; ++i) tpms.push_back(started());
   for (const TpmId tpm : tpms) extend(tpm, 0, static_cast<std::uint8_t>(tpm.value));
   for (const TpmId tpm : tpms) {
-    EXPECT_EQ(pcr(tpm, 0), hash_of_both(HashAlg::sha256, Bytes(32, 0), Bytes(32, static_cast<std::uint8_t>(tpm.value))));
+    EXPECT_EQ(pcr(tpm, 0),
+              hash_of_both(HashAlg::sha256, Bytes(32, 0), Bytes(32, static_cast<std::uint8_t>(tpm.value))));
   }
 }
 
