@@ -81,9 +81,10 @@ struct Decision {
   Hook hook{};
   Rule rule = Rule::no_rule_applies;
   Point point{};
-  PolicyEpoch epoch;         // the policy that was active
-  std::uint32_t detail = 0;  // the rule's own: conflict set index << 16 | type index for the wall, else type index
-  VmId other;                // the VM (or, for a disk, its last writer) that stands in the way
+  PolicyEpoch epoch;  // the policy that was active
+  std::uint32_t detail =
+      0;       // the rule's own: conflict set index << 16 | type index for the wall, else type index
+  VmId other;  // the VM (or, for a disk, its last writer) that stands in the way
 
   explicit operator bool() const noexcept { return verdict != Verdict::deny; }
   friend bool operator==(const Decision&, const Decision&) = default;
@@ -92,11 +93,12 @@ static_assert(sizeof(Decision) <= 16);
 
 struct Request {
   Hook hook{};
-  HostId host;            // where it is decided
-  VmId subject;           // who asks
+  HostId host;   // where it is decided
+  VmId subject;  // who asks
   LabelId subject_label;
-  LabelId object_label;   // label of the other VM, of the resource, or of the host
-  std::uint32_t object = Id<struct AnyTag>::kNone;  // the other party's own id, of the kind that the hook names
+  LabelId object_label;  // label of the other VM, of the resource, or of the host
+  std::uint32_t object =
+      Id<struct AnyTag>::kNone;  // the other party's own id, of the kind that the hook names
 };
 
 // The modes of all controls: everything is on unless a scenario says otherwise.

@@ -74,12 +74,14 @@ WorldError::WorldError(std::string_view what, std::string_view name, std::string
 
 void Findings::error(std::string_view code, std::string where, std::string message, std::string help) {
   TVDSIM_ASSERT(known_code(code), "a finding carries a code that errors.def does not list");
-  list_.push_back({std::string(code), std::move(where), std::move(message), std::move(help), Severity::error});
+  list_.push_back(
+      {std::string(code), std::move(where), std::move(message), std::move(help), Severity::error});
 }
 
 void Findings::warning(std::string_view code, std::string where, std::string message, std::string help) {
   TVDSIM_ASSERT(known_code(code), "a finding carries a code that errors.def does not list");
-  list_.push_back({std::string(code), std::move(where), std::move(message), std::move(help), Severity::warning});
+  list_.push_back(
+      {std::string(code), std::move(where), std::move(message), std::move(help), Severity::warning});
 }
 
 bool Findings::any_error() const noexcept {

@@ -22,11 +22,11 @@ struct Id {
   friend constexpr auto operator<=>(Id, Id) = default;
 };
 
-using HostId = Id<struct HostTag>;        // a physical machine
-using VmId = Id<struct VmTag>;            // a virtual machine, for its whole life, wherever it runs
-using DiskId = Id<struct DiskTag>;        // a virtual disk
-using LabelId = Id<struct LabelTag>;      // a row of the policy's label table (VM labels first, then resources)
-using TypeId = Id<struct TypeTag>;        // a column of the STE or of the wall table
+using HostId = Id<struct HostTag>;    // a physical machine
+using VmId = Id<struct VmTag>;        // a virtual machine, for its whole life, wherever it runs
+using DiskId = Id<struct DiskTag>;    // a virtual disk
+using LabelId = Id<struct LabelTag>;  // a row of the policy's label table (VM labels first, then resources)
+using TypeId = Id<struct TypeTag>;    // a column of the STE or of the wall table
 using PolicyEpoch = Id<struct EpochTag>;  // which policy was active; counts up with every activation
 using ServiceId = Id<struct ServiceTag>;  // an endpoint of traced messages
 using TextId = Id<struct TextTag>;        // an interned string of the trace

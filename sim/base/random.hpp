@@ -18,11 +18,11 @@ class Stream {
  public:
   Stream(std::uint64_t seed, std::string_view name) noexcept;
 
-  std::uint64_t next() noexcept;                    // 64 uniform bits
-  std::uint64_t below(std::uint64_t n) noexcept;    // uniform on 0 … n-1, exact; n > 0
-  double unit() noexcept;                           // uniform on [0, 1), 53 bits
-  bool chance(double p) noexcept;                   // true with probability p
-  Duration exponential(Duration mean) noexcept;     // memoryless waiting time, rounded to ns
+  std::uint64_t next() noexcept;                           // 64 uniform bits
+  std::uint64_t below(std::uint64_t n) noexcept;           // uniform on 0 … n-1, exact; n > 0
+  double unit() noexcept;                                  // uniform on [0, 1), 53 bits
+  bool chance(double p) noexcept;                          // true with probability p
+  Duration exponential(Duration mean) noexcept;            // memoryless waiting time, rounded to ns
   Duration uniform(Duration low, Duration high) noexcept;  // on [low, high)
 
  private:

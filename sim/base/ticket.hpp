@@ -30,12 +30,14 @@ class TicketKeeper {
 
 class [[nodiscard]] Ticket {
  public:
-  Ticket() = default;  // refused: deny, no rule applies
+  Ticket() = default;                                                   // refused: deny, no rule applies
   explicit Ticket(Decision decision) noexcept : decision_(decision) {}  // nothing reserved
   Ticket(Decision decision, TicketKeeper& keeper, std::uint32_t reservation) noexcept
       : decision_(decision), keeper_(&keeper), reservation_(reservation) {}
   Ticket(Ticket&& other) noexcept
-      : decision_(other.decision_), keeper_(std::exchange(other.keeper_, nullptr)), reservation_(other.reservation_) {}
+      : decision_(other.decision_),
+        keeper_(std::exchange(other.keeper_, nullptr)),
+        reservation_(other.reservation_) {}
   Ticket& operator=(Ticket&& other) noexcept {
     if (this != &other) {
       cancel();

@@ -66,11 +66,12 @@ constexpr Quantity kBitRate{"bit rate", "10 Gbit/s", "bit per second", kBitRateU
                          std::string_view why, std::string help = {}) {
   if (help.empty()) {
     std::string names;
-    for (const auto& unit : quantity.units) names += fmt::format("{}{}", names.empty() ? "" : ", ", unit.name);
+    for (const auto& unit : quantity.units)
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", unit.name);
     help = fmt::format("write for example \"{}\"; units: {}", quantity.example, names);
   }
-  throw InputError(Finding{"TVD-110", std::string(where), fmt::format("{} `{}` {}.", quantity.what, text, why),
-                           std::move(help)});
+  throw InputError(Finding{"TVD-110", std::string(where),
+                           fmt::format("{} `{}` {}.", quantity.what, text, why), std::move(help)});
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -183,7 +184,9 @@ Duration parse_duration(std::string_view text, std::string_view where) {
   return {static_cast<std::int64_t>(parse(kDuration, text, where))};
 }
 Bytes parse_bytes(std::string_view text, std::string_view where) { return {parse(kBytes, text, where)}; }
-BitRate parse_bit_rate(std::string_view text, std::string_view where) { return {parse(kBitRate, text, where)}; }
+BitRate parse_bit_rate(std::string_view text, std::string_view where) {
+  return {parse(kBitRate, text, where)};
+}
 
 std::string to_text(Duration d) {
   if (d.ns < 0) return "-" + print(kDuration, 0 - static_cast<std::uint64_t>(d.ns));

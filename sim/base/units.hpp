@@ -49,7 +49,9 @@ namespace literals {
 constexpr Duration operator""_ns(unsigned long long n) { return {static_cast<std::int64_t>(n)}; }
 constexpr Duration operator""_us(unsigned long long n) { return {static_cast<std::int64_t>(n) * 1'000}; }
 constexpr Duration operator""_ms(unsigned long long n) { return {static_cast<std::int64_t>(n) * 1'000'000}; }
-constexpr Duration operator""_s(unsigned long long n) { return {static_cast<std::int64_t>(n) * 1'000'000'000}; }
+constexpr Duration operator""_s(unsigned long long n) {
+  return {static_cast<std::int64_t>(n) * 1'000'000'000};
+}
 constexpr Bytes operator""_B(unsigned long long n) { return {n}; }
 constexpr Bytes operator""_KiB(unsigned long long n) { return {n << 10}; }
 constexpr Bytes operator""_MiB(unsigned long long n) { return {n << 20}; }

@@ -8,7 +8,8 @@ std::size_t AllOrders::choose(std::span<const Event> tied) {
   TVDSIM_ASSERT(tied.size() >= 2, "a single event leaves no choice");
   if (depth_ == path_.size()) path_.push_back({0, static_cast<std::uint32_t>(tied.size())});
   const Choice choice = path_[depth_++];
-  TVDSIM_ASSERT(choice.of == tied.size(), "the scenario did not repeat itself: another number of events is tied");
+  TVDSIM_ASSERT(choice.of == tied.size(),
+                "the scenario did not repeat itself: another number of events is tied");
   return choice.taken;
 }
 

@@ -28,7 +28,7 @@ class Chooser {
 class AllOrders final : public Chooser {
  public:
   std::size_t choose(std::span<const Event> tied) override;
-  bool next();                                        // prepares the next order; false when all were visited
+  bool next();  // prepares the next order; false when all were visited
   std::uint64_t visited() const noexcept { return visited_; }
 
  private:

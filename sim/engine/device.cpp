@@ -59,8 +59,8 @@ void serve(Worker& worker) {
 struct DevicePool::Impl {
   Engine& engine;
   EventKind completion;
-  std::vector<Time> busy_until;              // by device
-  std::deque<Slot> slots;                    // addresses stay: workers hold them
+  std::vector<Time> busy_until;  // by device
+  std::deque<Slot> slots;        // addresses stay: workers hold them
   std::vector<std::uint32_t> free;
   std::vector<std::unique_ptr<Worker>> workers;
   std::uint64_t jobs_inline = 0;
@@ -85,7 +85,9 @@ struct DevicePool::Impl {
     for (auto& worker : workers) worker->thread.join();
   }
 
-  Worker* home(std::uint32_t device) { return workers.empty() ? nullptr : workers[device % workers.size()].get(); }
+  Worker* home(std::uint32_t device) {
+    return workers.empty() ? nullptr : workers[device % workers.size()].get();
+  }
 
   void complete(const Event& event) {
     Slot& slot = slots[event.data];

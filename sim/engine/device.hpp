@@ -18,23 +18,24 @@
 namespace tvdsim::sim {
 
 struct Job {
-  void (*compute)(void* work) = nullptr;                     // on a worker; touches only *work; what it throws, the
-                                                             // completion event throws
-  void (*complete)(void* work, Time when) = nullptr;         // on the engine's thread, at the completion event
-  void* work = nullptr;                                      // lives until complete() was called
+  void (*compute)(void* work) = nullptr;              // on a worker; touches only *work; what it throws, the
+                                                      // completion event throws
+  void (*complete)(void* work, Time when) = nullptr;  // on the engine's thread, at the completion event
+  void* work = nullptr;                               // lives until complete() was called
 };
 
 class DevicePool {
  public:
   // workers 0: compute() runs inside submit(). Device d belongs to worker d % workers. `name` is that of its kind of event.
   DevicePool(Engine& engine, unsigned workers, std::string_view name = "device");
-  ~DevicePool();                                             // waits for jobs under way
+  ~DevicePool();  // waits for jobs under way
   DevicePool(const DevicePool&) = delete;
 
   std::uint32_t add_device();
   // Charged to `cause`. Returns when it will be complete.
   Time submit(std::uint32_t device, Duration service_time, Cause cause, Job job);
-  std::vector<std::uint64_t> jobs_per_worker() const;        // how the work was shared; one entry when there are none
+  std::vector<std::uint64_t> jobs_per_worker()
+      const;  // how the work was shared; one entry when there are none
 
  private:
   struct Impl;

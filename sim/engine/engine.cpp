@@ -114,7 +114,8 @@ Stream& Engine::stream(std::string_view name) {
 
 EventKind Engine::kind(std::string_view name, Handler handler) {
   TVDSIM_ASSERT(handler.call, "a kind of event needs a handler");
-  for (const auto& known : impl_->kinds) TVDSIM_ASSERT(known.name != name, "a kind of event is registered twice");
+  for (const auto& known : impl_->kinds)
+    TVDSIM_ASSERT(known.name != name, "a kind of event is registered twice");
   const auto kind = static_cast<EventKind>(impl_->kinds.size());
   impl_->kinds.push_back({std::string(name), handler});
   impl_->trace.append(rows::kinds{kind, impl_->trace.text(name)});
@@ -135,7 +136,8 @@ std::uint64_t Engine::at(Time at, EventKind kind, std::uint32_t target, std::uin
 
 std::uint64_t Engine::after(Duration delay, EventKind kind, std::uint32_t target, std::uint64_t data) {
   TVDSIM_ASSERT(delay.ns >= 0, "a delay is negative");
-  TVDSIM_ASSERT(delay.ns < std::numeric_limits<std::int64_t>::max() - impl_->now.ns, "a delay leads past the end of time");
+  TVDSIM_ASSERT(delay.ns < std::numeric_limits<std::int64_t>::max() - impl_->now.ns,
+                "a delay leads past the end of time");
   return at(impl_->now + delay, kind, target, data);
 }
 

@@ -33,22 +33,22 @@ class Engine {
   Time now() const noexcept;
   std::uint64_t seed() const noexcept;
   Trace& trace() noexcept;
-  Stream& stream(std::string_view name);                   // one per component; made on first use
+  Stream& stream(std::string_view name);  // one per component; made on first use
 
   EventKind kind(std::string_view name, Handler handler);  // registers a kind of event; names are unique
   std::string_view kind_name(EventKind) const noexcept;
   // Schedules; `at` must not lie in the past. Returns the event's order, which cancel() takes.
   std::uint64_t at(Time at, EventKind kind, std::uint32_t target = 0, std::uint64_t data = 0);
   std::uint64_t after(Duration delay, EventKind kind, std::uint32_t target = 0, std::uint64_t data = 0);
-  void cancel(std::uint64_t order);                        // an event that already happened is not an error
+  void cancel(std::uint64_t order);  // an event that already happened is not an error
 
-  void add(Source& source);                                // its completions come before own events of that instant
-  void set_chooser(Chooser* chooser) noexcept;             // nullptr: registration order
+  void add(Source& source);                     // its completions come before own events of that instant
+  void set_chooser(Chooser* chooser) noexcept;  // nullptr: registration order
 
   // Books simulated time to a cause and returns it, to be waited for: after(charge(Cause::hypercall, 1_us), …).
   Duration charge(Cause cause, Duration duration) noexcept;
 
-  enum class End { finished, reached, stopped };           // nothing left; `until` reached; stop was set
+  enum class End { finished, reached, stopped };  // nothing left; `until` reached; stop was set
   // Runs everything due up to and including `until`; the clock ends at `until`, or where it was stopped.
   End run_until(Time until, const std::atomic<bool>* stop = nullptr);
 

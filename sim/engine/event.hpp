@@ -13,7 +13,7 @@ using EventKind = std::uint32_t;  // given out by Engine::kind()
 
 struct Event {
   Time time;
-  std::uint64_t order = 0;   // registration order: the tie-breaker
+  std::uint64_t order = 0;  // registration order: the tie-breaker
   EventKind kind = 0;
   std::uint32_t target = 0;
   std::uint64_t data = 0;

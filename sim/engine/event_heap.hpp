@@ -19,10 +19,10 @@ class EventHeap {
  public:
   // Gives the event its order, which counts from 0.
   std::uint64_t push(Time time, EventKind kind, std::uint32_t target, std::uint64_t data);
-  const Event* top();                  // the next event, or nullptr
-  Event pop();                         // takes the top; there must be one
-  void put_back(const Event& event);   // an event that pop() gave comes back with its old order
-  void cancel(std::uint64_t order);    // nothing happens when it was popped or cancelled before
+  const Event* top();                 // the next event, or nullptr
+  Event pop();                        // takes the top; there must be one
+  void put_back(const Event& event);  // an event that pop() gave comes back with its old order
+  void cancel(std::uint64_t order);   // nothing happens when it was popped or cancelled before
   std::uint64_t size() const noexcept { return live_; }
 
  private:

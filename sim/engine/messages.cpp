@@ -23,8 +23,8 @@ struct Fault {
 struct Flight {
   Message message;
   Time sent;
-  TextId fate;            // what its row will say when it arrives
-  bool crashes = false;   // its arrival finds, and leaves, the receiver crashed
+  TextId fate;           // what its row will say when it arrives
+  bool crashes = false;  // its arrival finds, and leaves, the receiver crashed
 };
 
 struct Fates {
@@ -42,7 +42,7 @@ struct MessageBus::Impl {
   TextId delivered, lost, duplicate, delayed, dropped;
   std::vector<Service> services;
   std::vector<Fault> faults;
-  std::vector<Flight> flights;          // by slot; the arrival event carries the slot
+  std::vector<Flight> flights;  // by slot; the arrival event carries the slot
   std::vector<std::uint32_t> free;
   std::uint64_t next_id = 0;
 
@@ -101,9 +101,15 @@ Fates MessageBus::Impl::fates(std::string_view method, std::string_view receiver
     if (nth < rule.first || nth - rule.first >= rule.count) continue;
     if (rule.probability < 1.0 && !faults_stream.chance(rule.probability)) continue;
     switch (rule.kind) {
-      case FaultRule::Kind::loss: fates.lost = true; break;
-      case FaultRule::Kind::crash: fates.crash = true; break;
-      case FaultRule::Kind::delay: fates.delay = fates.delay + rule.delay; break;
+      case FaultRule::Kind::loss:
+        fates.lost = true;
+        break;
+      case FaultRule::Kind::crash:
+        fates.crash = true;
+        break;
+      case FaultRule::Kind::delay:
+        fates.delay = fates.delay + rule.delay;
+        break;
       case FaultRule::Kind::duplicate:
         fates.duplicate = true;
         fates.copy_delay = fates.copy_delay + rule.delay;
@@ -154,8 +160,8 @@ ServiceId MessageBus::add(std::string_view name, MessageHandler handler) {
 
 ServiceId MessageBus::find(std::string_view name) const noexcept {
   const auto& services = impl_->services;
-  const auto found =
-      std::find_if(services.begin(), services.end(), [&](const Service& known) { return known.name == name; });
+  const auto found = std::find_if(services.begin(), services.end(),
+                                  [&](const Service& known) { return known.name == name; });
   if (found == services.end()) return ServiceId::none();
   return {static_cast<std::uint32_t>(found - services.begin())};
 }
@@ -166,12 +172,13 @@ void MessageBus::crash(ServiceId id) noexcept { impl_->crash(id); }
 void MessageBus::restart(ServiceId id) noexcept { impl_->service(id).crashed = false; }
 bool MessageBus::crashed(ServiceId id) const noexcept { return impl_->service(id).crashed; }
 
-std::uint64_t MessageBus::send(ServiceId from, ServiceId to, std::string_view method, std::string_view principal,
-                               std::uint64_t correlation, std::uint64_t data) {
+std::uint64_t MessageBus::send(ServiceId from, ServiceId to, std::string_view method,
+                               std::string_view principal, std::uint64_t correlation, std::uint64_t data) {
   Impl& self = *impl_;
   auto& trace = self.engine.trace();
   const Service& receiver = self.service(to);
-  const Message message{self.next_id++, from, to, trace.text(method), trace.text(principal), correlation, data};
+  const Message message{self.next_id++,        from,        to,  trace.text(method),
+                        trace.text(principal), correlation, data};
   const Time sent = self.engine.now();
   if (from.exists() && self.service(from).crashed) {
     self.record(message, sent, self.dropped);

@@ -25,7 +25,7 @@ struct Message {
   ServiceId from, to;
   TextId method, principal;
   std::uint64_t correlation = 0;
-  std::uint64_t data = 0;    // the receiver's own: usually an index into the sender's command table
+  std::uint64_t data = 0;  // the receiver's own: usually an index into the sender's command table
 };
 
 struct MessageHandler {
@@ -39,7 +39,7 @@ struct MessageHandler {
 
 struct FaultRule {
   enum class Kind : std::uint8_t { loss, delay, duplicate, crash } kind = Kind::loss;
-  std::string method, receiver;      // empty: any
+  std::string method{}, receiver{};  // empty: any
   std::uint64_t first = 0;           // from the n-th matching message on (0-based)
   std::uint64_t count = UINT64_MAX;  // so many of them
   double probability = 1.0;          // drawn from stream "messages.faults"
@@ -52,7 +52,7 @@ class MessageBus {
   ~MessageBus();
 
   ServiceId add(std::string_view name, MessageHandler handler);
-  ServiceId find(std::string_view name) const noexcept;   // none() when unknown
+  ServiceId find(std::string_view name) const noexcept;  // none() when unknown
   std::string_view name(ServiceId) const noexcept;
   void add_fault(FaultRule rule);
   void crash(ServiceId) noexcept;

@@ -11,8 +11,8 @@ namespace tvdsim::sim {
 class Source {
  public:
   virtual ~Source() = default;
-  virtual Time next_date() = 0;            // Time::never() when nothing is pending
-  virtual void advance(Time to) = 0;       // brings it to `to`; completions at `to` are delivered in here
+  virtual Time next_date() = 0;       // Time::never() when nothing is pending
+  virtual void advance(Time to) = 0;  // brings it to `to`; completions at `to` are delivered in here
 };
 
 }  // namespace tvdsim::sim

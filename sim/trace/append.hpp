@@ -10,8 +10,8 @@ namespace tvdsim::sim {
 
 namespace rows {
 // each_cell(row, f) calls f on every cell, in the order of the table's columns.
-#define TABLE(name, kind, what)         \
-  template <class Visitor>              \
+#define TABLE(name, kind, what) \
+  template <class Visitor>      \
   inline void each_cell(const name& row, Visitor&& visit) {
 #define COLUMN(table, type, name, what) visit(row.name);
 #define TABLE_END(name) }

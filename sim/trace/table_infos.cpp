@@ -7,7 +7,10 @@ const std::vector<TableInfo>& table_infos() {
   static const std::vector<TableInfo> infos{
 #define TABLE(name, kind, what) TableInfo{#name, TableKind::kind, what, {
 #define COLUMN(table, type, name, what) ColumnInfo{#name, ColumnType::type, what},
-#define TABLE_END(name) }},
+#define TABLE_END(name) \
+  }                     \
+  }                     \
+  ,
 #include "sim/trace/tables.def"
 #undef TABLE
 #undef COLUMN

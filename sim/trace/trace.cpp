@@ -16,7 +16,8 @@ constexpr std::size_t kCauses = []() constexpr {
 #include "sim/trace/causes.def"
 #undef CAUSE
   return n;
-}();
+}
+();
 
 constexpr std::string_view kCauseNames[] = {
 #define CAUSE(name, what) #name,
@@ -58,9 +59,9 @@ std::string_view to_text(Cause cause) noexcept {
 
 struct Trace::Impl {
   Digest digest = new_digest();
-  std::deque<std::string> texts;                             // by TextId; addresses stay
-  std::unordered_map<std::string_view, std::uint32_t> ids;   // looked up, never iterated
-  std::vector<std::uint32_t> number;                         // by TextId: canonical number, kNone before first use
+  std::deque<std::string> texts;                            // by TextId; addresses stay
+  std::unordered_map<std::string_view, std::uint32_t> ids;  // looked up, never iterated
+  std::vector<std::uint32_t> number;  // by TextId: canonical number, kNone before first use
   std::uint32_t numbered = 0;
   std::array<std::vector<std::vector<std::uint64_t>>, kTables> columns;
   std::array<Charge, kCauses> ledger;
@@ -140,7 +141,8 @@ std::string Trace::fingerprint() {
   unsigned char sum[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   if (!copy || EVP_MD_CTX_copy_ex(copy.get(), impl_->digest.get()) != 1 ||
-      EVP_DigestUpdate(copy.get(), block_.data(), used_) != 1 || EVP_DigestFinal_ex(copy.get(), sum, &size) != 1) {
+      EVP_DigestUpdate(copy.get(), block_.data(), used_) != 1 ||
+      EVP_DigestFinal_ex(copy.get(), sum, &size) != 1) {
     throw WorldError("cannot finish a SHA-256 digest", "EVP_DigestFinal_ex");
   }
   constexpr char kHex[] = "0123456789abcdef";
@@ -155,7 +157,8 @@ std::string Trace::fingerprint() {
 void Trace::charge(Cause cause, Duration duration) noexcept {
   TVDSIM_ASSERT(duration.ns >= 0, "time is never given back: a charge is not negative");
   Charge& charge = impl_->ledger[static_cast<std::size_t>(cause)];
-  TVDSIM_ASSERT(duration.ns <= std::numeric_limits<std::int64_t>::max() - charge.total.ns, "a ledger sum overflows");
+  TVDSIM_ASSERT(duration.ns <= std::numeric_limits<std::int64_t>::max() - charge.total.ns,
+                "a ledger sum overflows");
   ++charge.count;
   charge.total = charge.total + duration;
 }

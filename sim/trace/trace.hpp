@@ -55,9 +55,13 @@ using text = TextId;
 
 // One struct per table: DecisionsRow would be rows::decisions{ .id = …, .time_ns = …, … }.
 namespace rows {
-#define TABLE(name, kind, what) struct name { static constexpr TableId kTable = TableId::name;
+#define TABLE(name, kind, what) \
+  struct name {                 \
+    static constexpr TableId kTable = TableId::name;
 #define COLUMN(table, type, name, what) column::type name{};
-#define TABLE_END(name) };
+#define TABLE_END(name) \
+  }                     \
+  ;
 #include "sim/trace/tables.def"
 #undef TABLE
 #undef COLUMN
@@ -89,7 +93,8 @@ inline constexpr std::size_t kTables = []() constexpr {
 #undef COLUMN
 #undef TABLE_END
   return n;
-}();
+}
+();
 
 class Trace {
  public:
@@ -97,15 +102,15 @@ class Trace {
   ~Trace();
   Trace(const Trace&) = delete;
 
-  TextId text(std::string_view);                        // intern
-  std::string_view text(TextId) const noexcept;         // "" for none()
+  TextId text(std::string_view);                 // intern
+  std::string_view text(TextId) const noexcept;  // "" for none()
 
   template <class Row>
-  void append(const Row& row);                          // one of rows::*
+  void append(const Row& row);  // one of rows::*
 
-  void store(TableId, bool stored);                     // default: all but `bulk` tables; holds for rows to come
+  void store(TableId, bool stored);  // default: all but `bulk` tables; holds for rows to come
   bool stored(TableId table) const noexcept { return stored_[static_cast<std::size_t>(table)]; }
-  std::uint64_t count(TableId table) const noexcept {   // rows appended, stored or not
+  std::uint64_t count(TableId table) const noexcept {  // rows appended, stored or not
     return counts_[static_cast<std::size_t>(table)];
   }
   // Column of a stored table: raw 64-bit values (text as TextId, times as ns).
@@ -114,22 +119,22 @@ class Trace {
   // SHA-256 over all rows so far, hex.
   std::string fingerprint();
 
-  void charge(Cause, Duration) noexcept;                // books to the ledger
+  void charge(Cause, Duration) noexcept;  // books to the ledger
   struct Charge {
     std::uint64_t count = 0;
     Duration total;
   };
   const Charge& charged(Cause) const noexcept;
-  void append_ledger();                                 // one row of `charges` for each cause that was charged
+  void append_ledger();  // one row of `charges` for each cause that was charged
 
  private:
   struct Impl;
-  friend struct RowWriter;                              // sim/trace/append.hpp
-  static constexpr std::size_t kBlock = 8192;           // bytes hashed at a time
-  static constexpr std::size_t kRowMost = 512;          // no row is longer
+  friend struct RowWriter;                      // sim/trace/append.hpp
+  static constexpr std::size_t kBlock = 8192;   // bytes hashed at a time
+  static constexpr std::size_t kRowMost = 512;  // no row is longer
 
-  void flush() noexcept;                                // hashes the block
-  std::uint32_t canonical(TextId);                      // number of a text by first use; hashes its content then
+  void flush() noexcept;            // hashes the block
+  std::uint32_t canonical(TextId);  // number of a text by first use; hashes its content then
   void keep(TableId, const std::uint64_t* cells, std::size_t n);
 
   std::unique_ptr<Impl> impl_;
