@@ -1,0 +1,3 @@
+# Makes FOLDER, empty.
+file(REMOVE_RECURSE ${FOLDER})
+file(MAKE_DIRECTORY ${FOLDER})
