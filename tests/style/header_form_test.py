@@ -20,7 +20,7 @@ def form_problems(path: str, source: str) -> list[str]:
     if not opening:
         return [f"{path}: does not begin by saying what it is"]
     problems = []
-    if not re.match(r"s?[A-Z0-9`]", opening[0]):
+    if not re.match(r"[A-Z0-9`]|[a-z]+[A-Z._]", opening[0]):
         problems.append(f"{path}: the first line is not the beginning of a sentence")
     first_paragraph = " ".join(opening[: opening.index("")] if "" in opening else opening)
     if not re.search(r"[.:?]$", first_paragraph) and not any(map(_LABELLED.match, opening[1:])):
