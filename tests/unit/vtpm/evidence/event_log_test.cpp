@@ -38,7 +38,7 @@ struct Writer {
   }
 };
 
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;
 
 Writer header(std::initializer_list<std::pair<unsigned, unsigned>> algorithms) {
   Writer data;
