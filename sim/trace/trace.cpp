@@ -96,6 +96,8 @@ std::string_view Trace::text(TextId id) const noexcept {
   return impl_->texts[id.value];
 }
 
+std::uint32_t Trace::texts() const noexcept { return static_cast<std::uint32_t>(impl_->texts.size()); }
+
 void Trace::flush() noexcept {
   impl_->hash(block_.data(), used_);
   used_ = 0;

@@ -104,6 +104,7 @@ class Trace {
 
   TextId text(std::string_view);                 // intern
   std::string_view text(TextId) const noexcept;  // "" for none()
+  std::uint32_t texts() const noexcept;          // how many: their ids count from 0
 
   template <class Row>
   void append(const Row& row);  // one of rows::*
