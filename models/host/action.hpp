@@ -27,12 +27,12 @@ struct Action {
   ActionKind kind{};
   sim::Time at;
   std::string vm, other, disk, host, label, text, device, mode;
-  std::string policy;          // text of a policy (sHype XML); already read by the caller: see policy_index
+  std::string policy;  // text of a policy (sHype XML); already read by the caller: see policy_index
   std::uint32_t policy_index = 0;  // index into DatacenterSetup::policies
   std::uint64_t count = 1;
   std::uint32_t block = 0;
   std::uint32_t pcr = 10;
-  std::string principal;       // empty: the table's
+  std::string principal;  // empty: the table's
 };
 
 }  // namespace tvdsim::models

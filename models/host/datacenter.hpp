@@ -32,31 +32,33 @@ namespace tvdsim::models {
 
 class Hypervisor;
 class TruthReader;
+struct World;
 
 struct HostSetup {
   std::string name;
-  std::string label;                      // VM label of dom0 and of the host; empty: the bootstrap label
+  std::string label;  // VM label of dom0 and of the host; empty: the bootstrap label
   std::uint32_t cores = 1;
   sim::Bytes memory;
   sim::BitRate nic_rate{10'000'000'000};
   sim::Duration nic_latency{20'000};
-  std::vector<std::string> devices;       // native devices, each driven by one domain at most
+  std::vector<std::string> devices;  // native devices, each driven by one domain at most
   bool tpm = false;
 };
 struct DiskSetup {
-  std::string name, label;                // label: a resource label
+  std::string name, label;  // label: a resource label
   sim::Bytes size;
-  std::string content;                    // what block 0 holds at the start, written by `owner`'s workload
+  std::string content;  // what block 0 holds at the start, written by `owner`'s workload
 };
 struct VmSetup {
   std::string name, label, host;
   sim::Bytes memory;
-  std::vector<std::string> disks;         // assigned before the run; attached at start
-  bool vif = false, vtpm = false;         // further split devices
-  bool start = true;                      // start at t = 0, in order
+  std::vector<std::string> disks;  // assigned before the run; attached at start
+  bool vif = false, vtpm = false;  // further split devices
+  bool start = true;               // start at t = 0, in order
 };
 struct DatacenterSetup {
-  std::vector<std::shared_ptr<const Policy>> policies;  // [0] is active at t = 0; actions name others by index
+  std::vector<std::shared_ptr<const Policy>>
+      policies;  // [0] is active at t = 0; actions name others by index
   ControlModes controls;
   bool history = false, deny_all = false;
   std::vector<HostSetup> hosts;
@@ -64,9 +66,19 @@ struct DatacenterSetup {
   std::vector<VmSetup> vms;
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
+  bool timeless = false;  // no operation and no message takes time: every order of steps is a tie
 };
 
-enum class VmState : std::uint8_t { defined, building, running, suspended, migrating, stopped, crashed, refused };
+enum class VmState : std::uint8_t {
+  defined,
+  building,
+  running,
+  suspended,
+  migrating,
+  stopped,
+  crashed,
+  refused
+};
 std::string_view to_text(VmState) noexcept;
 
 class Datacenter {
@@ -85,10 +97,16 @@ class Datacenter {
   VmState state(sim::VmId) const noexcept;
   sim::HostId where(sim::VmId) const noexcept;
   Hypervisor& hypervisor(sim::HostId) noexcept;
-  const TruthReader& truth() const noexcept;     // for tests, attacks and reports only
+  const TruthReader& truth() const noexcept;  // for tests, attacks and reports only
+
+  World& world() noexcept;  // the parts by themselves, for tests
 
   // The first broken invariant as a sentence, or "".
   std::string check_invariants() const;
+  // From now on checks after every event of the models; the first broken invariant stays.
+  void watch_invariants();
+  const std::string& broken_invariant() const noexcept;
+  // Domains that guests built have no place in the setup; they are found by name: "<guest>.child".
   // SHA-256 over everything that a refused operation must leave alone (running sets, counts, channels, grants, disks, labels).
   std::string state_hash() const;
 

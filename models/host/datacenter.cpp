@@ -1,0 +1,361 @@
+#include "models/host/datacenter.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+
+#include "models/host/checks.hpp"
+#include "models/host/guest.hpp"
+#include "models/host/hypervisor.hpp"
+#include "models/host/manager.hpp"
+#include "models/host/native_device.hpp"
+#include "models/host/split_driver.hpp"
+#include "models/host/toolstack.hpp"
+#include "models/host/vm_backend.hpp"
+#include "models/host/world.hpp"
+#include "sim/base/error.hpp"
+
+namespace tvdsim::models {
+
+std::string_view to_text(VmState state) noexcept {
+  static constexpr std::array<std::string_view, 8> kNames = {"defined",   "building", "running", "suspended",
+                                                             "migrating", "stopped",  "crashed", "refused"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+namespace {
+
+constexpr std::array<std::string_view, static_cast<std::size_t>(Step::count)> kStepNames = {
+    "host.start_checked", "host.built",       "host.stopped", "host.saved",
+    "host.switched",      "host.resend",      "host.lease",   "host.transferred",
+    "host.io_served",     "host.io_answered", "host.attached"};
+
+// To whom a command goes: its VM's or host's toolstack, the manager, or nobody (guests and faults act where they are).
+enum class Way : std::uint8_t { toolstack, manager, guest, fault };
+
+Way way_of(ActionKind kind) {
+  switch (kind) {
+    case ActionKind::assign_disk:
+    case ActionKind::relabel_disk:
+    case ActionKind::sanitize_disk:
+    case ActionKind::label_vm:
+    case ActionKind::label_disk:
+    case ActionKind::update_policy:
+      return Way::manager;
+    case ActionKind::connect:
+    case ActionKind::disconnect:
+    case ActionKind::notify:
+    case ActionKind::send:
+    case ActionKind::write_disk:
+    case ActionKind::read_disk:
+    case ActionKind::create_domain:
+    case ActionKind::tpm_extend:
+    case ActionKind::tpm_read:
+      return Way::guest;
+    case ActionKind::crash_vm:
+    case ActionKind::kill_backend:
+    case ActionKind::crash_toolstack:
+    case ActionKind::restart_toolstack:
+      return Way::fault;
+    default:
+      return Way::toolstack;
+  }
+}
+
+}  // namespace
+
+struct Datacenter::Impl {
+  Impl(sim::Engine& engine, DatacenterSetup from) : setup(std::move(from)), world(engine, setup) {}
+
+  DatacenterSetup setup;
+  World world;
+  sim::EventKind action_kind = 0, patience_kind = 0;
+  std::map<std::uint64_t, std::uint64_t>
+      patience;  // commands that an administrator waits for: the event that ends it
+  bool watching = false, finished = false;
+  std::string broken;
+
+  void build();
+  void add_hosts();
+  void add_vms();
+  void start_vms();
+  void check_names(const Action& action) const;
+  sim::HostId host(std::string_view name) const noexcept;
+  void on_action(const sim::Event& event);
+  void on_patience(const sim::Event& event);
+  void on_step(const sim::Event& event);
+  void on_reply(const sim::Message& message);
+  void send(std::uint64_t correlation, sim::ServiceId to);
+  void fault(std::uint64_t correlation, const Action& action);
+  void crash_vm(std::uint64_t correlation, const Action& action);
+  void look() {
+    if (watching && broken.empty()) broken = find_broken_invariant(world);
+  }
+};
+
+void Datacenter::Impl::build() {
+  sim::Engine& engine = world.engine;
+  if (setup.policies.empty()) setup.policies.push_back(Policy::deny_all());
+  for (const auto& policy : setup.policies)
+    TVDSIM_ASSERT(policy, "a datacenter is built with a policy that did not compile");
+  action_kind = engine.kind("host.action", sim::Handler::to<&Impl::on_action>(*this));
+  patience_kind = engine.kind("host.patience", sim::Handler::to<&Impl::on_patience>(*this));
+  for (std::size_t i = 0; i < kStepNames.size(); ++i) {
+    world.kinds[i] = engine.kind(kStepNames[i], sim::Handler::to<&Impl::on_step>(*this));
+  }
+  world.admin = world.bus.add("admin", sim::MessageHandler::to<&Impl::on_reply>(*this));
+  world.manager = std::make_unique<Manager>(world, setup.policies.front());
+  world.policy_active(*setup.policies.front(), PolicyEpoch{0});
+  add_hosts();
+  add_vms();
+  for (const sim::FaultRule& rule : setup.faults) world.bus.add_fault(rule);
+  start_vms();
+}
+
+void Datacenter::Impl::add_hosts() {
+  const Policy& policy = *setup.policies.front();
+  world.machines.reserve(setup.hosts.size());
+  for (const HostSetup& row : setup.hosts) {
+    Machine& machine = world.machines.emplace_back();
+    machine.id = {static_cast<std::uint32_t>(world.machines.size() - 1)};
+    machine.name = row.name;
+    machine.dom0_name = "dom0@" + row.name;
+    const std::string label(row.label.empty() ? policy.label_name(Policy::kBootstrap)
+                                              : std::string_view(row.label));
+    machine.dom0 = world.domains.add(world.truth, machine.dom0_name, label, machine.id, row.memory);
+    Monitor::Setup monitor;
+    monitor.host = machine.id;
+    monitor.host_label = vm_label(policy, label);
+    monitor.modes = setup.controls;
+    monitor.history = setup.history;
+    monitor.deny_all = setup.deny_all;
+    machine.hypervisor =
+        std::make_unique<Hypervisor>(world, machine, setup.policies.front(), PolicyEpoch{0}, monitor);
+    machine.drivers = std::make_unique<SplitDrivers>(world, machine);
+    machine.devices = std::make_unique<NativeDevices>(world, machine, row.devices);
+    machine.toolstack = std::make_unique<Toolstack>(world, machine);
+    machine.service =
+        world.bus.add(machine.dom0_name, sim::MessageHandler::to<&Toolstack::on_message>(*machine.toolstack));
+    machine.hypervisor->boot_control_domain();
+  }
+}
+
+void Datacenter::Impl::add_vms() {
+  for (const VmSetup& row : setup.vms) {
+    const sim::HostId where = host(row.host);
+    TVDSIM_ASSERT(where.exists(), "a VM is set up on a host that is not there");
+    const sim::VmId vm = world.domains.add(world.truth, row.name, row.label, where, row.memory);
+    world.domains.vif[vm.value] = row.vif;
+    world.domains.vtpm[vm.value] = row.vtpm;
+    for (const std::string& disk : row.disks) {
+      const sim::DiskId id = world.disks.find(disk);
+      TVDSIM_ASSERT(id.exists(), "a VM is set up with a disk that is not there");
+      world.domains.disks[vm.value].push_back(id);
+    }
+  }
+}
+
+void Datacenter::Impl::start_vms() {
+  for (const VmSetup& row : setup.vms) {
+    if (!row.start) continue;
+    Action action;
+    action.kind = ActionKind::start_vm;
+    action.vm = row.name;
+    const std::uint64_t correlation = world.commands.add(action);
+    world.engine.at(world.engine.now(), action_kind, 0, correlation);
+  }
+}
+
+sim::HostId Datacenter::Impl::host(std::string_view name) const noexcept {
+  for (const Machine& machine : world.machines) {
+    if (machine.name == name) return machine.id;
+  }
+  return sim::HostId::none();
+}
+
+void Datacenter::Impl::on_action(const sim::Event& event) {
+  const std::uint64_t correlation = event.data;
+  const Action action = world.commands.action(correlation);
+  world.commands.begin(correlation);
+  switch (way_of(action.kind)) {
+    case Way::guest:
+      guest_acts(world, correlation, action);
+      break;
+    case Way::fault:
+      fault(correlation, action);
+      break;
+    case Way::manager:
+      send(correlation, world.manager->service());
+      break;
+    case Way::toolstack: {
+      const bool at_host = action.kind == ActionKind::start_vm || action.kind == ActionKind::resume_vm ||
+                           action.kind == ActionKind::restart_backend;
+      const sim::HostId named = at_host && !action.host.empty() ? host(action.host) : sim::HostId::none();
+      const sim::VmId vm = world.domains.find(action.vm);
+      send(correlation, named.exists() ? world.machine(named).service : world.machine_of(vm).service);
+      break;
+    }
+  }
+  look();
+}
+
+void Datacenter::Impl::send(std::uint64_t correlation, sim::ServiceId to) {
+  const Action& action = world.commands.action(correlation);
+  world.bus.send(world.admin, to, action_infos()[static_cast<std::size_t>(action.kind)].name,
+                 world.commands.principal(correlation), correlation);
+  patience[correlation] = world.engine.after(world.costs.wait(Wait::answer), patience_kind, 0, correlation);
+}
+
+void Datacenter::Impl::on_reply(const sim::Message& message) {
+  const auto waiting = patience.find(message.correlation);
+  if (waiting != patience.end()) {
+    world.engine.cancel(waiting->second);
+    patience.erase(waiting);
+  }
+  world.commands.close(message.correlation);
+  look();
+}
+
+void Datacenter::Impl::on_patience(const sim::Event& event) {
+  // A migration or an overwrite may honestly take longer than that: as long as somebody works on it, the wait goes on.
+  patience.erase(event.data);
+  bool working = world.manager->works_on(event.data);
+  for (const Machine& machine : world.machines) {
+    working |= machine.toolstack->operations().contains(event.data) && !world.bus.crashed(machine.service);
+  }
+  if (working) {
+    patience[event.data] = world.engine.after(world.costs.wait(Wait::answer), patience_kind, 0, event.data);
+    return;
+  }
+  world.commands.close(event.data, Result::failed, "no answer");
+  look();
+}
+
+void Datacenter::Impl::on_step(const sim::Event& event) {
+  std::uint32_t step = 0;
+  while (world.kinds[step] != event.kind) ++step;
+  world.machines.at(event.target).toolstack->on_step(step, event.data);
+  look();
+}
+
+void Datacenter::Impl::fault(std::uint64_t correlation, const Action& action) {
+  switch (action.kind) {
+    case ActionKind::crash_vm:
+      return crash_vm(correlation, action);
+    case ActionKind::kill_backend:
+      world.machine(host(action.host)).drivers->kill_backend(*device_kind(action.device));
+      return world.commands.close(correlation, Result::done, "");
+    case ActionKind::crash_toolstack: {
+      Machine& machine = world.machine(host(action.host));
+      world.bus.crash(machine.service);
+      machine.toolstack->crashed();
+      return world.commands.close(correlation, Result::done, "");
+    }
+    default:
+      world.bus.restart(world.machine(host(action.host)).service);
+      return world.commands.close(correlation, Result::done, "");
+  }
+}
+
+void Datacenter::Impl::crash_vm(std::uint64_t correlation, const Action& action) {
+  const sim::VmId vm = world.domains.find(action.vm);
+  Machine& machine = world.machine_of(vm);
+  const auto* domain = machine.hypervisor->find(vm);
+  if (!domain)
+    return world.commands.close(correlation, Result::failed, fmt::format("{} does not run", action.vm));
+  if (domain->state == DomainState::paused) {
+    return world.commands.close(correlation, Result::failed,
+                                fmt::format("{} is quiet between two hosts", action.vm));
+  }
+  machine.drivers->disconnect_all(vm);
+  machine.devices->release_all(vm);
+  if (domain->state == DomainState::running) {
+    machine.hypervisor->retire(vm);
+  } else {
+    machine.hypervisor->abandon(vm);
+  }
+  for (const sim::DiskId disk : world.domains.disks[vm.value]) world.disks.disk(disk).give_back(vm);
+  world.backend->wipe(vm);
+  world.enter(vm, VmState::crashed, "crash", correlation);
+  machine.toolstack->vm_died(vm);
+  world.commands.close(correlation, Result::done, "");
+}
+
+void Datacenter::Impl::check_names(const Action& action) const {
+  sim::Findings findings;
+  const auto need = [&](std::string_view field, std::string_view value, bool known) {
+    if (!known) {
+      findings.error("TVD-101",
+                     fmt::format("action {}", action_infos()[static_cast<std::size_t>(action.kind)].name),
+                     fmt::format("{} `{}` is not defined.", field, value));
+    }
+  };
+  std::string_view fields = action_infos()[static_cast<std::size_t>(action.kind)].fields;
+  while (!fields.empty()) {
+    const auto space = fields.find(' ');
+    std::string_view field = fields.substr(0, space);
+    fields = space == std::string_view::npos ? std::string_view{} : fields.substr(space + 1);
+    const bool optional = field.back() == '?';
+    if (optional) field.remove_suffix(1);
+    if (field == "vm") need(field, action.vm, world.domains.find(action.vm).exists());
+    if (field == "other")
+      need(field, action.other, action.other == "dom0" || world.domains.find(action.other).exists());
+    if (field == "disk") need(field, action.disk, world.disks.find(action.disk).exists());
+    if (field == "host" && !(optional && action.host.empty()))
+      need(field, action.host, host(action.host).exists());
+    if (field == "policy") need(field, action.policy, action.policy_index < setup.policies.size());
+    const bool backend =
+        action.kind == ActionKind::kill_backend || action.kind == ActionKind::restart_backend;
+    if (field == "device" && backend) need(field, action.device, device_kind(action.device).has_value());
+  }
+  findings.throw_if_any();
+}
+
+Datacenter::Datacenter(sim::Engine& engine, DatacenterSetup setup)
+    : impl_(std::make_unique<Impl>(engine, std::move(setup))) {
+  impl_->build();
+}
+Datacenter::~Datacenter() = default;
+
+void Datacenter::schedule(const Action& action) {
+  impl_->check_names(action);
+  const std::uint64_t correlation = impl_->world.commands.add(action);
+  impl_->world.engine.at(action.at, impl_->action_kind, 0, correlation);
+}
+
+void Datacenter::finish() {
+  if (impl_->finished) return;
+  impl_->finished = true;
+  impl_->world.commands.close_unanswered();
+  sim::Trace& trace = impl_->world.trace;
+  static constexpr sim::Cause kCauses[] = {
+#define CAUSE(name, what) sim::Cause::name,
+#include "sim/trace/causes.def"
+#undef CAUSE
+  };
+  for (const sim::Cause cause : kCauses) {
+    const auto& charged = trace.charged(cause);
+    if (charged.count == 0) continue;
+    trace.append(sim::rows::charges{
+        .cause = trace.text(to_text(cause)), .count = charged.count, .total_ns = charged.total});
+  }
+}
+
+const DatacenterSetup& Datacenter::setup() const noexcept { return impl_->setup; }
+sim::VmId Datacenter::vm(std::string_view name) const noexcept { return impl_->world.domains.find(name); }
+sim::HostId Datacenter::host(std::string_view name) const noexcept { return impl_->host(name); }
+sim::DiskId Datacenter::disk(std::string_view name) const noexcept { return impl_->world.disks.find(name); }
+VmState Datacenter::state(sim::VmId vm) const noexcept { return impl_->world.domains.state.at(vm.value); }
+sim::HostId Datacenter::where(sim::VmId vm) const noexcept { return impl_->world.domains.where.at(vm.value); }
+Hypervisor& Datacenter::hypervisor(sim::HostId host) noexcept {
+  return *impl_->world.machine(host).hypervisor;
+}
+const TruthReader& Datacenter::truth() const noexcept { return impl_->world.truth.reader(); }
+std::string Datacenter::check_invariants() const { return find_broken_invariant(impl_->world); }
+void Datacenter::watch_invariants() { impl_->watching = true; }
+const std::string& Datacenter::broken_invariant() const noexcept { return impl_->broken; }
+std::string Datacenter::state_hash() const { return hash_of_state(impl_->world); }
+World& Datacenter::world() noexcept { return impl_->world; }
+
+}  // namespace tvdsim::models

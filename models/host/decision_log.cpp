@@ -1,0 +1,74 @@
+#include "models/host/decision_log.hpp"
+
+#include <fmt/format.h>
+
+#include "models/acm/explain.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+std::string_view label_text(const Policy& policy, LabelId label) {
+  return label.value < policy.labels() ? policy.label_name(label) : std::string_view{};
+}
+
+std::string types_text(const Policy& policy, LabelId label) {
+  return label.value < policy.labels() ? ste_types_of(policy, label) : std::string{};
+}
+
+}  // namespace
+
+std::string_view DecisionLog::vm_name(sim::VmId vm) const noexcept {
+  return vm.value < domains_.count() ? std::string_view(domains_.name[vm.value]) : std::string_view{};
+}
+
+std::string DecisionLog::record(const Monitor& monitor, const Request& request, const Decision& decision,
+                                const Parties& parties) {
+  sim::Trace& trace = engine_.trace();
+  const Policy& policy = monitor.policy();
+  const std::string_view other = vm_name(decision.other);
+  const std::string reason = sentence(policy, request, decision.rule, decision.detail, other);
+  const std::string_view subject_label = label_text(policy, request.subject_label);
+  const std::string_view object_label = label_text(policy, request.object_label);
+  const std::uint64_t id = next_++;
+  trace.append(sim::rows::decisions{.id = id,
+                                    .time_ns = engine_.now(),
+                                    .host = trace.text(parties.host),
+                                    .hook = trace.text(to_text(decision.hook)),
+                                    .point = trace.text(to_text(decision.point)),
+                                    .subject = trace.text(parties.subject),
+                                    .subject_label = trace.text(subject_label),
+                                    .subject_types = trace.text(types_text(policy, request.subject_label)),
+                                    .object = trace.text(parties.object),
+                                    .object_label = trace.text(object_label),
+                                    .object_types = trace.text(types_text(policy, request.object_label)),
+                                    .verdict = trace.text(to_text(decision.verdict)),
+                                    .control = trace.text(to_text(control_of(decision.rule))),
+                                    .rule = trace.text(to_text(decision.rule)),
+                                    .reason = trace.text(reason),
+                                    .other = trace.text(other),
+                                    .epoch = decision.epoch.value,
+                                    .correlation = parties.correlation});
+  for (const Monitor::Component& part : monitor.components(request, decision)) {
+    const bool asked = part.rule != Rule::no_rule_applies;
+    const std::string words =
+        asked ? sentence(policy, request, part.rule, part.detail, vm_name(part.other)) : "";
+    trace.append(sim::rows::components{.decision = id,
+                                       .control = trace.text(to_text(part.control)),
+                                       .outcome = trace.text(to_text(part.outcome)),
+                                       .rule = trace.text(asked ? to_text(part.rule) : ""),
+                                       .reason = trace.text(words),
+                                       .decides = part.decides ? 1u : 0u});
+  }
+  const std::string full = fmt::format("{}: {} (label `{}`) and {} (label `{}`): {}", to_text(decision.hook),
+                                       parties.subject, subject_label, parties.object, object_label, reason);
+  if (decision.verdict == Verdict::warn) {
+    trace.append(sim::rows::incidents{.time_ns = engine_.now(),
+                                      .kind = trace.text("warning"),
+                                      .entity = trace.text(parties.subject),
+                                      .cause = trace.text(full)});
+  }
+  return full;
+}
+
+}  // namespace tvdsim::models

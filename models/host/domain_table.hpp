@@ -1,0 +1,48 @@
+// Every domain of the datacenter, as columns: dom0 of each host first, then the VMs in the order of the setup.
+//
+// A VM keeps its row for its whole life, wherever it runs. Labels are kept by name: each host reads them under its own policy.
+//
+// Invariant  all columns have the same length.
+// Cost       about 200 bytes per VM without memory pages.
+// Threads    the engine's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "models/acm/policy.hpp"
+#include "models/host/datacenter.hpp"
+#include "models/host/memory.hpp"
+#include "sim/base/ids.hpp"
+
+namespace tvdsim::models {
+
+struct DomainTable {
+  std::vector<std::string> name, label_name;
+  std::vector<sim::HostId> where;  // where it runs, is saved, or is to be built
+  std::vector<VmState> state;
+  std::vector<bool> control;  // the control domain of its host
+  std::vector<sim::Bytes> size;
+  std::vector<bool> vif, vtpm;                  // configured split devices beside disks
+  std::vector<std::vector<sim::DiskId>> disks;  // configured, in order
+  std::vector<std::uint64_t> busy;              // correlation id of the operation under way; 0: none
+  std::vector<std::unique_ptr<ByteStore>> memory;
+
+  sim::VmId add(Truth& truth, std::string_view vm_name, std::string_view label_of_vm, sim::HostId host,
+                sim::Bytes bytes);
+  sim::VmId find(std::string_view vm_name) const noexcept;
+  std::size_t count() const noexcept { return name.size(); }
+
+ private:
+  std::unordered_map<std::string, std::uint32_t> index_;
+};
+
+// Label of a VM, by name: the unlabelled row for an empty or unknown name.
+LabelId vm_label(const Policy& policy, std::string_view name) noexcept;
+LabelId resource_label(const Policy& policy, std::string_view name) noexcept;
+
+}  // namespace tvdsim::models

@@ -1,0 +1,156 @@
+#include "models/host/guest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/host/hypervisor.hpp"
+#include "models/host/split_driver.hpp"
+#include "models/host/toolstack.hpp"
+#include "models/host/vm_backend.hpp"
+#include "models/host/world.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+struct Guest {
+  World& world;
+  std::uint64_t correlation;
+  const Action& action;
+  sim::VmId vm, other;
+  Machine& machine;
+
+  void close(Result result, std::string_view reason) const {
+    world.commands.close(correlation, result, reason);
+  }
+
+  // The open link to the other VM, or none() when there is none (then the command is closed).
+  LinkId link_or_fail() const {
+    const LinkId link = machine.hypervisor->find_link(vm, other);
+    if (!link.exists())
+      close(Result::failed, fmt::format("{} and {} are not connected", action.vm, action.other));
+    return link;
+  }
+
+  void connect() const {
+    const auto opened = machine.hypervisor->open_link(vm, other, correlation);
+    const bool refused = !opened.opened && !opened.decision && opened.decision.rule != Rule::no_rule_applies;
+    close(opened.opened ? Result::done
+          : refused     ? Result::refused
+                        : Result::failed,
+          opened.opened ? "" : opened.why);
+  }
+
+  void disconnect() const {
+    const LinkId link = link_or_fail();
+    if (!link.exists()) return;
+    machine.hypervisor->close_link(link);
+    close(Result::done, "");
+  }
+
+  void notify() const {
+    const LinkId link = link_or_fail();
+    if (!link.exists()) return;
+    world.costs.charge(Cost::notify, action.count);
+    machine.hypervisor->notify(link, vm, action.count);
+    close(Result::done, fmt::format("{} signals", action.count));
+  }
+
+  // The sender writes into the page; the other side copies what is there into memory of its own.
+  void send() const {
+    const LinkId link = link_or_fail();
+    if (!link.exists()) return;
+    std::uint64_t base = 0;
+    ByteStore* page = machine.hypervisor->shared_page(link, vm, base);
+    std::uint64_t seen = 0;
+    const ByteStore* view = machine.hypervisor->shared_page(link, other, seen);
+    if (!page || !view) return close(Result::failed, "the page is not mapped");
+    const auto size = std::min<std::uint64_t>(action.text.size(), kPageSize);
+    page->write(base, {reinterpret_cast<const std::uint8_t*>(action.text.data()), size},
+                world.domains.label_name[vm.value]);
+    machine.hypervisor->notify(link, vm, 1);
+    ByteStore& theirs = world.backend->memory(other);
+    const std::uint64_t own = theirs.take_page();
+    theirs.copy_from(*view, seen, own * kPageSize, size);
+    world.truth.flow(world.engine.now(), action.vm, world.vm_name(other), Medium::page, theirs.region(),
+                     own * kPageSize, size);
+    theirs.release_page(own);
+    close(Result::done, fmt::format("{} bytes", size));
+  }
+
+  void disk_io(IoOp op) const {
+    const sim::DiskId disk = world.disks.find(action.disk);
+    const auto front = machine.drivers->find(vm, DeviceKind::vbd, disk);
+    if (!front)
+      return close(Result::failed, fmt::format("{} has no front-end for {}", action.vm, action.disk));
+    IoRequest request{op, action.block, {}, correlation, 0};
+    if (op == IoOp::write) request.bytes.assign(action.text.begin(), action.text.end());
+    if (request.bytes.size() > kBlockSize) return close(Result::failed, "the text is longer than a block");
+    machine.drivers->submit(*front, std::move(request));
+  }
+
+  void tpm(bool extend) const {
+    const auto front = machine.drivers->find(vm, DeviceKind::vtpm);
+    if (!front) return close(Result::failed, fmt::format("{} has no vTPM front-end", action.vm));
+    auto command = extend ? measure_command(action.pcr, action.text) : read_pcr_command(action.pcr);
+    machine.drivers->submit(*front, {IoOp::command, 0, std::move(command), correlation, action.pcr});
+  }
+
+  void create_domain() const {
+    std::string name = action.vm + ".child";
+    for (int n = 2; world.domains.find(name).exists(); ++n) name = fmt::format("{}.child{}", action.vm, n);
+    const std::string label = world.domains.label_name[vm.value];
+    const sim::VmId child =
+        world.domains.add(world.truth, name, label, machine.id, world.domains.size[vm.value]);
+    machine.toolstack->build_for_guest(vm, child, correlation);
+  }
+};
+
+}  // namespace
+
+sim::VmId find_domain(const World& world, std::string_view name, sim::VmId of) {
+  if (name != "dom0" || !of.exists()) return world.domains.find(name);
+  return world.machines.at(world.domains.where.at(of.value).value).dom0;
+}
+
+void guest_acts(World& world, std::uint64_t correlation, const Action& action) {
+  const sim::VmId vm = world.domains.find(action.vm);
+  const Guest guest{
+      world, correlation, action, vm, find_domain(world, action.other, vm), world.machine_of(vm)};
+  const auto* domain = guest.machine.hypervisor->find(vm);
+  if (!domain || domain->state != DomainState::running) {
+    return guest.close(Result::failed, fmt::format("{} does not run", action.vm));
+  }
+  if (guest.other.exists()) {
+    const auto* peer = guest.machine.hypervisor->find(guest.other);
+    if (!peer || peer->state != DomainState::running) {
+      return guest.close(Result::failed,
+                         fmt::format("{} does not run on {}", action.other, guest.machine.name));
+    }
+  }
+  switch (action.kind) {
+    case ActionKind::connect:
+      return guest.connect();
+    case ActionKind::disconnect:
+      return guest.disconnect();
+    case ActionKind::notify:
+      return guest.notify();
+    case ActionKind::send:
+      return guest.send();
+    case ActionKind::write_disk:
+      return guest.disk_io(IoOp::write);
+    case ActionKind::read_disk:
+      return guest.disk_io(IoOp::read);
+    case ActionKind::tpm_extend:
+      return guest.tpm(true);
+    case ActionKind::tpm_read:
+      return guest.tpm(false);
+    case ActionKind::create_domain:
+      return guest.create_domain();
+    default:
+      return guest.close(Result::failed, "a guest cannot do that");
+  }
+}
+
+}  // namespace tvdsim::models

@@ -1,0 +1,143 @@
+#include "models/host/hypervisor.hpp"
+
+#include <algorithm>
+
+#include "models/host/vm_backend.hpp"
+#include "models/host/world.hpp"
+#include "sim/base/error.hpp"
+
+namespace tvdsim::models {
+
+Hypervisor::Hypervisor(World& world, const Machine& machine, std::shared_ptr<const Policy> policy,
+                       PolicyEpoch epoch, Monitor::Setup setup)
+    : world_(world),
+      name_(machine.name),
+      dom0_name_(machine.dom0_name),
+      dom0_(machine.dom0),
+      monitor_(std::move(policy), epoch, setup) {}
+
+Hypervisor::~Hypervisor() = default;
+
+LabelId Hypervisor::label_of(VmId vm) const {
+  return vm_label(monitor_.policy(), world_.domains.label_name.at(vm.value));
+}
+
+LabelId Hypervisor::resource_label_of(std::string_view name) const {
+  return resource_label(monitor_.policy(), name);
+}
+
+Request Hypervisor::request(Hook hook, VmId subject, LabelId object_label, std::uint32_t object) const {
+  Request asked;
+  asked.hook = hook;
+  asked.host = monitor_.host();
+  asked.subject = subject;
+  asked.subject_label = label_of(subject);
+  asked.object_label = object_label;
+  asked.object = object;
+  return asked;
+}
+
+Hypervisor::Verdicted Hypervisor::ask(Hook hook, VmId subject, LabelId object_label, std::uint32_t object,
+                                      std::string_view object_name, std::uint64_t correlation) {
+  const Request asked = request(hook, subject, object_label, object);
+  const Decision decision = monitor_.check(asked).decision();
+  const bool dom0 = point_of(hook) == sim::Point::dom0;
+  world_.costs.charge(dom0 ? Cost::decide_dom0 : Cost::decide_core);
+  return {decision, world_.decisions.record(monitor_, asked, decision,
+                                            {name_, world_.vm_name(subject), object_name, correlation})};
+}
+
+Hypervisor::Verdicted Hypervisor::ask_fact(Hook hook, VmId subject, LabelId object_label,
+                                           std::uint32_t object, std::string_view object_name, Rule rule,
+                                           bool refused, VmId other, std::uint64_t correlation) {
+  const Request asked = request(hook, subject, object_label, object);
+  const Decision decision = monitor_.settle(asked, rule, refused, other);
+  const bool dom0 = point_of(hook) == sim::Point::dom0;
+  world_.costs.charge(dom0 ? Cost::decide_dom0 : Cost::decide_core);
+  return {decision, world_.decisions.record(monitor_, asked, decision,
+                                            {name_, world_.vm_name(subject), object_name, correlation})};
+}
+
+void Hypervisor::boot_control_domain() {
+  // The boot loader starts the control domain: nobody is there to refuse it, but its types count for the wall.
+  Ticket ticket =
+      monitor_.check(request(Hook::vm_start, dom0_, monitor_.host_label(), monitor_.host().value));
+  control_domain_counted_ = static_cast<bool>(ticket);
+  ticket.commit();
+  domains_.push_back({dom0_, DomainState::running, Ticket{}});
+  world_.domains.control[dom0_.value] = true;
+  world_.truth.runs(world_.engine.now(), dom0_name_, name_, world_.domains.label_name[dom0_.value]);
+  world_.enter(dom0_, VmState::running, "boot", 0);
+}
+
+Hypervisor::Verdicted Hypervisor::may_build(VmId caller, VmId vm, std::uint64_t correlation) {
+  const bool control = world_.domains.control.at(caller.value);
+  return ask_fact(Hook::domain_create, caller, label_of(vm), vm.value, world_.vm_name(vm),
+                  control ? Rule::control_domain : Rule::not_control_domain, !control, VmId::none(),
+                  correlation);
+}
+
+Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correlation) {
+  TVDSIM_ASSERT(!find(vm), "a VM is admitted to a host where it already is");
+  const Request asked = request(hook, vm, monitor_.host_label(), monitor_.host().value);
+  Ticket ticket = monitor_.check(asked);
+  const Decision decision = ticket.decision();
+  world_.costs.charge(Cost::decide_core);
+  Verdicted answer{decision, world_.decisions.record(monitor_, asked, decision,
+                                                     {name_, world_.vm_name(vm), name_, correlation})};
+  if (ticket) {
+    const auto state = hook == Hook::vm_migrate_in ? DomainState::arriving : DomainState::building;
+    domains_.push_back({vm, state, std::move(ticket)});
+  }
+  return answer;
+}
+
+void Hypervisor::commit(VmId vm) {
+  Domain* begun = domain(vm);
+  TVDSIM_ASSERT(begun, "a VM begins to run on a host that does not have it");
+  begun->ticket.commit();
+  begun->state = DomainState::running;
+  world_.backend->run(vm);
+  world_.truth.runs(world_.engine.now(), world_.vm_name(vm), name_, world_.domains.label_name[vm.value]);
+}
+
+void Hypervisor::abandon(VmId vm) {
+  close_links_of(vm);
+  std::erase_if(domains_, [&](const Domain& each) { return each.vm == vm; });
+}
+
+void Hypervisor::pause(VmId vm) {
+  Domain* quiet = domain(vm);
+  TVDSIM_ASSERT(quiet && quiet->state == DomainState::running, "only a running VM can be paused");
+  quiet->state = DomainState::paused;
+  world_.backend->pause(vm);
+  world_.truth.halts(world_.engine.now(), world_.vm_name(vm), name_);
+}
+
+void Hypervisor::unpause(VmId vm) {
+  Domain* woken = domain(vm);
+  TVDSIM_ASSERT(woken && woken->state == DomainState::paused, "only a paused VM can go on");
+  woken->state = DomainState::running;
+  world_.backend->run(vm);
+  world_.truth.runs(world_.engine.now(), world_.vm_name(vm), name_, world_.domains.label_name[vm.value]);
+}
+
+void Hypervisor::retire(VmId vm) {
+  const Domain* leaving = find(vm);
+  TVDSIM_ASSERT(leaving, "a VM leaves a host that does not have it");
+  if (leaving->state == DomainState::running)
+    world_.truth.halts(world_.engine.now(), world_.vm_name(vm), name_);
+  close_links_of(vm);
+  monitor_.stop(vm);
+  std::erase_if(domains_, [&](const Domain& each) { return each.vm == vm; });
+}
+
+const Hypervisor::Domain* Hypervisor::find(VmId vm) const noexcept {
+  const auto found =
+      std::find_if(domains_.begin(), domains_.end(), [&](const Domain& d) { return d.vm == vm; });
+  return found == domains_.end() ? nullptr : &*found;
+}
+
+Hypervisor::Domain* Hypervisor::domain(VmId vm) noexcept { return const_cast<Domain*>(find(vm)); }
+
+}  // namespace tvdsim::models

@@ -1,0 +1,188 @@
+#include "models/host/manager.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/host/world.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+Monitor::Setup manager_setup(const DatacenterSetup& setup) {
+  Monitor::Setup own;
+  own.modes = setup.controls;
+  own.deny_all = setup.deny_all;
+  return own;
+}
+
+}  // namespace
+
+Manager::Manager(World& world, std::shared_ptr<const Policy> policy)
+    : world_(world),
+      service_(world.bus.add("manager", sim::MessageHandler::to<&Manager::on_message>(*this))),
+      monitor_(std::move(policy), PolicyEpoch{0}, manager_setup(world.setup)),
+      overwritten_(world.engine.kind("host.overwritten", {[](void* self, const sim::Event& event) {
+                                                            static_cast<Manager*>(self)->on_overwritten(
+                                                                event.data);
+                                                          },
+                                                          this})),
+      resend_(world.engine.kind("host.policy_resend", {[](void* self, const sim::Event& event) {
+                                                         static_cast<Manager*>(self)->on_resend(event.data);
+                                                       },
+                                                       this})) {}
+
+void Manager::on_message(const sim::Message& message) {
+  const std::string_view method = world_.trace.text(message.method);
+  if (method == "policy_ready") return vote(message);
+  if (method == "policy_done") return acknowledged(message);
+  if (seen_.size() <= message.correlation) seen_.resize(message.correlation + 1);
+  if (seen_[message.correlation]) return;
+  seen_[message.correlation] = true;
+  command(message.correlation);
+}
+
+void Manager::command(std::uint64_t correlation) {
+  const Action& action = world_.commands.action(correlation);
+  switch (action.kind) {
+    case ActionKind::assign_disk:
+      return assign_disk(correlation, action);
+    case ActionKind::relabel_disk:
+      return relabel_disk(correlation, action);
+    case ActionKind::sanitize_disk:
+      return sanitize_disk(correlation, action);
+    case ActionKind::label_vm:
+      return label_vm(correlation, action);
+    case ActionKind::label_disk:
+      return label_disk(correlation, action);
+    case ActionKind::update_policy:
+      return update_policy(correlation, action);
+    default:
+      return answer(correlation, Result::failed, "the manager does not know this command");
+  }
+}
+
+void Manager::answer(std::uint64_t correlation, Result result, std::string_view reason) {
+  world_.reply(service_, correlation, result, reason);
+}
+
+Hypervisor::Verdicted Manager::record(const Request& request, const Decision& decision,
+                                      std::string_view subject, std::string_view object,
+                                      std::uint64_t correlation) {
+  world_.costs.charge(Cost::decide_dom0);
+  return {decision,
+          world_.decisions.record(monitor_, request, decision, {"manager", subject, object, correlation})};
+}
+
+void Manager::assign_disk(std::uint64_t correlation, const Action& action) {
+  const VmId vm = world_.domains.find(action.vm);
+  const sim::DiskId id = world_.disks.find(action.disk);
+  auto& configured = world_.domains.disks[vm.value];
+  if (std::find(configured.begin(), configured.end(), id) != configured.end()) {
+    return answer(correlation, Result::failed, fmt::format("{} has {} already", action.vm, action.disk));
+  }
+  Request request;
+  request.hook = Hook::disk_assign;
+  request.subject = vm;
+  request.subject_label = vm_label(monitor_.policy(), world_.domains.label_name[vm.value]);
+  request.object_label = resource_label(monitor_.policy(), world_.disks.disk(id).label_name);
+  request.object = id.value;
+  const auto verdict =
+      record(request, monitor_.check(request).decision(), action.vm, action.disk, correlation);
+  if (verdict) configured.push_back(id);
+  answer(correlation, verdict ? Result::done : Result::refused, verdict ? "" : verdict.why);
+}
+
+bool Manager::foreign_bytes(std::uint32_t disk, LabelId next, VmId& last_writer) const {
+  const Policy& policy = monitor_.policy();
+  for (const VirtualDisk::Writer& writer : world_.disks.disk({disk}).writers) {
+    const LabelId wrote =
+        writer.resource ? resource_label(policy, writer.label) : vm_label(policy, writer.label);
+    // Its bytes may be read by whoever shares a type with the new label: all of those types must be the writer's.
+    if (policy.authorizes(wrote, next)) continue;
+    last_writer = writer.vm;
+    return true;
+  }
+  return false;
+}
+
+void Manager::relabel_disk(std::uint64_t correlation, const Action& action) {
+  const sim::DiskId id = world_.disks.find(action.disk);
+  VirtualDisk& disk = world_.disks.disk(id);
+  if (disk.being_overwritten)
+    return answer(correlation, Result::failed, fmt::format("{} is being overwritten", disk.name));
+  if (!disk.users.empty()) {
+    return answer(correlation, Result::failed,
+                  fmt::format("{} is in use by {}", disk.name, world_.vm_name(disk.users.front())));
+  }
+  const LabelId next = resource_label(monitor_.policy(), action.label);
+  VmId writer;
+  const bool foreign = foreign_bytes(id.value, next, writer);
+  Request request;
+  request.hook = Hook::disk_relabel;
+  request.subject_label = next;
+  request.object_label = resource_label(monitor_.policy(), disk.label_name);
+  request.object = id.value;
+  const Decision decision =
+      monitor_.settle(request, foreign ? Rule::not_sanitized : Rule::sanitized, foreign, writer);
+  const auto verdict =
+      record(request, decision, world_.commands.principal(correlation), disk.name, correlation);
+  if (verdict) disk.label_name = action.label;
+  answer(correlation, verdict ? Result::done : Result::refused, verdict ? "" : verdict.why);
+}
+
+void Manager::sanitize_disk(std::uint64_t correlation, const Action& action) {
+  const sim::DiskId id = world_.disks.find(action.disk);
+  VirtualDisk& disk = world_.disks.disk(id);
+  if (disk.being_overwritten)
+    return answer(correlation, Result::failed, fmt::format("{} is being overwritten", disk.name));
+  if (!disk.users.empty()) {
+    return answer(correlation, Result::failed,
+                  fmt::format("{} is in use by {}", disk.name, world_.vm_name(disk.users.front())));
+  }
+  disk.being_overwritten = true;
+  overwriting_.insert(correlation);
+  world_.step("manager", "manager", "overwrite begins", disk.name, "", correlation);
+  world_.engine.after(world_.costs.charge_memory(Cost::sanitize_disk, sim::Bytes{disk.bytes->size()}),
+                      overwritten_, id.value, correlation);
+}
+
+void Manager::on_overwritten(std::uint64_t correlation) {
+  const sim::DiskId id = world_.disks.find(world_.commands.action(correlation).disk);
+  overwriting_.erase(correlation);
+  world_.disks.disk(id).being_overwritten = false;
+  world_.disks.overwrite(id);
+  world_.step("manager", "manager", "overwrite complete", world_.disks.disk(id).name, "sanitized",
+              correlation);
+  answer(correlation, Result::done, "");
+}
+
+void Manager::label_vm(std::uint64_t correlation, const Action& action) {
+  const VmId vm = world_.domains.find(action.vm);
+  std::string& label = world_.domains.label_name[vm.value];
+  if (!label.empty()) {
+    return answer(correlation, Result::refused, fmt::format("{} has label `{}` already", action.vm, label));
+  }
+  if (!monitor_.policy().find_vm_label(action.label).exists()) {
+    return answer(correlation, Result::failed, fmt::format("label `{}` is not a VM label", action.label));
+  }
+  label = action.label;
+  answer(correlation, Result::done, "");
+}
+
+void Manager::label_disk(std::uint64_t correlation, const Action& action) {
+  std::string& label = world_.disks.disk(world_.disks.find(action.disk)).label_name;
+  if (!label.empty()) {
+    return answer(correlation, Result::refused,
+                  fmt::format("{} has label `{}` already: relabel it instead", action.disk, label));
+  }
+  if (!monitor_.policy().find_resource_label(action.label).exists()) {
+    return answer(correlation, Result::failed,
+                  fmt::format("label `{}` is not a resource label", action.label));
+  }
+  label = action.label;
+  answer(correlation, Result::done, "");
+}
+
+}  // namespace tvdsim::models

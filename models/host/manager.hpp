@@ -1,0 +1,99 @@
+// Management above the hosts: labels, disks, and the policy of all hosts at once.
+//
+// It has a monitor of its own (no host, no wall) under the same policy and controls: the first of two lines against a
+// mis-assigned resource. A policy change goes to every host: all freeze and vote, then all carry it through or all drop it. In
+// mode `refuse` one blocker anywhere keeps the old policy everywhere; in mode `revoke` what stands against it is taken down.
+//
+// Invariant  one policy change at a time; a label that was given is changed by relabelling only.
+// Cost       two rounds of messages per policy change.
+// Threads    the engine's.
+// Leaves out roles and rights of administrators (models/CAVEATS.md#host).
+// Source     seed 002 sections 2 and 3.1; two-phase commit (Gray 1978).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/acm/monitor.hpp"
+#include "models/host/command_log.hpp"
+#include "models/host/hypervisor.hpp"
+#include "sim/engine/messages.hpp"
+
+namespace tvdsim::models {
+
+// What a policy message says, in its one word.
+struct PolicyChange {
+  std::uint32_t policy = 0;  // index into DatacenterSetup::policies
+  bool revoke = false;
+  std::uint32_t round = 0;  // which attempt at a change this is, from 1
+  std::uint32_t epoch = 0;  // of the policy, if it is carried through
+
+  std::uint64_t pack() const noexcept {
+    return policy | static_cast<std::uint64_t>(revoke) << 12 | static_cast<std::uint64_t>(round) << 13 |
+           static_cast<std::uint64_t>(epoch) << 32;
+  }
+  static PolicyChange unpack(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word & 0xfff), (word >> 12 & 1) != 0,
+            static_cast<std::uint32_t>(word >> 13 & 0x7'ffff), static_cast<std::uint32_t>(word >> 32)};
+  }
+};
+
+class Manager {
+ public:
+  Manager(World& world, std::shared_ptr<const Policy> policy);
+
+  void on_message(const sim::Message& message);
+  void on_overwritten(std::uint64_t correlation);  // event: a disk has been sanitized
+  void on_resend(std::uint64_t correlation);       // event: some host has not answered
+
+  const Monitor& monitor() const noexcept { return monitor_; }
+  PolicyEpoch epoch() const noexcept { return monitor_.epoch(); }
+  bool changing_policy() const noexcept { return change_.correlation != 0; }
+  bool works_on(std::uint64_t correlation) const {
+    return change_.correlation == correlation || overwriting_.contains(correlation);
+  }
+  sim::ServiceId service() const noexcept { return service_; }
+
+ private:
+  void command(std::uint64_t correlation);
+  void assign_disk(std::uint64_t correlation, const Action& action);
+  void relabel_disk(std::uint64_t correlation, const Action& action);
+  void sanitize_disk(std::uint64_t correlation, const Action& action);
+  void label_vm(std::uint64_t correlation, const Action& action);
+  void label_disk(std::uint64_t correlation, const Action& action);
+  void update_policy(std::uint64_t correlation, const Action& action);
+  void vote(const sim::Message& message);
+  void decide_change();
+  void acknowledged(const sim::Message& message);
+  void tell_hosts(std::string_view method);
+  void answer(std::uint64_t correlation, Result result, std::string_view reason);
+  Hypervisor::Verdicted record(const Request& request, const Decision& decision, std::string_view subject,
+                               std::string_view object, std::uint64_t correlation);
+  bool foreign_bytes(std::uint32_t disk, LabelId next, VmId& last_writer) const;
+
+  enum class Phase : std::uint8_t { none, voting, committing, aborting };
+  struct Change {
+    std::uint64_t correlation = 0;
+    Phase phase = Phase::none;
+    PolicyChange what;
+    std::vector<bool> answered;  // by host, in this phase
+    std::uint64_t blockers = 0;
+    std::uint32_t attempts = 0;
+    std::uint64_t timer = 0;
+  };
+
+  World& world_;
+  sim::ServiceId service_;
+  Monitor monitor_;
+  Change change_;
+  std::uint32_t rounds_ = 0;
+  std::set<std::uint64_t> overwriting_;
+  std::vector<bool> seen_;  // commands taken up, by correlation id
+  sim::EventKind overwritten_, resend_;
+};
+
+}  // namespace tvdsim::models

@@ -1,0 +1,158 @@
+// The host's half of a policy change: freeze, say what stands against it, carry it through or drop it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/host/manager.hpp"
+#include "models/host/native_device.hpp"
+#include "models/host/split_driver.hpp"
+#include "models/host/toolstack.hpp"
+#include "models/host/vm_backend.hpp"
+#include "models/host/world.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+// What lives under the policy of this host, and where each row of it came from.
+struct Inventory {
+  enum class Of : std::uint8_t { link, front };
+  struct Origin {
+    Of of;
+    std::uint32_t index;
+  };
+  std::vector<Monitor::Link> links;
+  std::vector<Origin> origins;
+};
+
+Inventory live(World& world, const Machine& machine) {
+  Inventory inventory;
+  const Hypervisor& hypervisor = *machine.hypervisor;
+  const auto& links = hypervisor.links();
+  for (std::uint32_t i = 0; i < links.size(); ++i) {
+    const auto& link = links[i];
+    if (!link.live) continue;
+    for (const Hook hook : {Hook::evtchn_bind, Hook::grant_map}) {
+      inventory.links.push_back({hook, link.other, link.offerer, hypervisor.label_of(link.other),
+                                 hypervisor.label_of(link.offerer)});
+      inventory.origins.push_back({Inventory::Of::link, i});
+    }
+  }
+  const auto& fronts = machine.drivers->fronts();
+  for (std::uint32_t i = 0; i < fronts.size(); ++i) {
+    if (fronts[i].state == SplitDrivers::State::offline || fronts[i].kind != DeviceKind::vbd) continue;
+    const LabelId disk = hypervisor.resource_label_of(world.disks.disk(fronts[i].disk).label_name);
+    inventory.links.push_back(
+        {Hook::disk_attach, fronts[i].vm, VmId::none(), hypervisor.label_of(fronts[i].vm), disk});
+    inventory.origins.push_back({Inventory::Of::front, i});
+  }
+  return inventory;
+}
+
+}  // namespace
+
+void Toolstack::policy_prepare(const sim::Message& message) {
+  if (PolicyChange::unpack(message.data).round <= last_round_) return;  // late: that change is over
+  if (vote_.asked.correlation == message.correlation && (vote_.pending || vote_.voted)) {
+    if (vote_.voted) vote();
+    return;
+  }
+  vote_ = {true, false, message};
+  machine_.hypervisor->freeze(true);
+  if (idle()) vote();
+}
+
+void Toolstack::vote() {
+  const PolicyChange change = PolicyChange::unpack(vote_.asked.data);
+  const auto next = world_.setup.policies.at(change.policy);
+  const Inventory inventory = live(world_, machine_);
+  const auto blockers = machine_.hypervisor->monitor().plan_update(*next, inventory.links);
+  if (!vote_.voted) {
+    const bool blocked = !blockers.empty();
+    const VmId first = blocked ? blockers.front().subject : VmId::none();
+    machine_.hypervisor->ask_fact(Hook::policy_update, machine_.dom0,
+                                  machine_.hypervisor->monitor().host_label(), machine_.id.value,
+                                  next->def().name, blocked ? Rule::update_blocked : Rule::update_clean,
+                                  blocked, first, vote_.asked.correlation);
+    for (const Monitor::Blocker& blocker : blockers) {
+      world_.incident("policy_blocked", world_.vm_name(blocker.subject), blocker.sentence);
+    }
+  }
+  vote_.voted = true;
+  world_.bus.send(machine_.service, vote_.asked.from, "policy_ready", machine_.dom0_name,
+                  vote_.asked.correlation, blockers.size());
+}
+
+void Toolstack::policy_commit(const sim::Message& message) {
+  const PolicyChange change = PolicyChange::unpack(message.data);
+  if (change.round > last_round_) {
+    last_round_ = change.round;
+    carry_through(change, message.correlation);
+  }
+  world_.bus.send(machine_.service, message.from, "policy_done", machine_.dom0_name, message.correlation);
+}
+
+void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlation) {
+  Hypervisor& hypervisor = *machine_.hypervisor;
+  const auto next = world_.setup.policies.at(change.policy);
+  // One at a time, the newest first: what is taken down may be all that stood in another's way.
+  for (;;) {
+    const Inventory inventory = live(world_, machine_);
+    const auto blockers = hypervisor.monitor().plan_update(*next, inventory.links);
+    if (blockers.empty()) break;
+    const Monitor::Blocker& last = blockers.back();
+    const std::string name(world_.vm_name(last.subject));
+    if (last.link < inventory.links.size()) {
+      world_.incident("link_revoked", name, last.sentence);
+      revoke(inventory.origins[last.link].of == Inventory::Of::front, inventory.origins[last.link].index);
+    } else {
+      world_.incident("vm_revoked", name, last.sentence);
+      if (last.subject == machine_.dom0) break;
+      leave_host(last.subject);
+      world_.backend->wipe(last.subject);
+      world_.enter(last.subject, VmState::crashed, "policy change", correlation);
+    }
+  }
+  const Policy& old = hypervisor.monitor().policy();
+  for (std::uint32_t vm = 0; vm < world_.domains.count(); ++vm) {
+    if (world_.domains.where[vm] != machine_.id) continue;
+    const LabelId carried = carried_over(old, hypervisor.label_of({vm}), *next);
+    if (carried.exists() && carried != Policy::kUnlabelled)
+      world_.domains.label_name[vm] = next->label_name(carried);
+  }
+  hypervisor.monitor().replace(next, PolicyEpoch{change.epoch});
+  thaw();
+}
+
+void Toolstack::revoke(bool front, std::uint32_t index) {
+  if (front) return machine_.drivers->disconnect(index);
+  const Hypervisor::Link link = machine_.hypervisor->links().at(index);
+  if (link.use == Hypervisor::Use::device) {
+    const auto& fronts = machine_.drivers->fronts();
+    for (std::uint32_t i = 0; i < fronts.size(); ++i) {
+      if (fronts[i].state != SplitDrivers::State::offline && fronts[i].link.value == index) {
+        return machine_.drivers->disconnect(i);
+      }
+    }
+  }
+  machine_.hypervisor->close_link({index});
+}
+
+void Toolstack::policy_abort(const sim::Message& message) {
+  const std::uint32_t round = PolicyChange::unpack(message.data).round;
+  if (round > last_round_) {
+    last_round_ = round;
+    thaw();
+  }
+  world_.bus.send(machine_.service, message.from, "policy_done", machine_.dom0_name, message.correlation);
+}
+
+void Toolstack::thaw() {
+  vote_ = {};
+  machine_.hypervisor->freeze(false);
+  std::vector<sim::Message> waiting;
+  waiting.swap(deferred_);
+  for (const sim::Message& message : waiting) on_message(message);
+}
+
+}  // namespace tvdsim::models

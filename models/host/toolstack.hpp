@@ -1,0 +1,130 @@
+// The toolstack of one host: the service `dom0@<host>` that administrators and other hosts talk to.
+//
+// Every command is a message. A life-cycle change is a sequence of steps with time between them:
+//
+//   start, resume    decide and reserve -> all resources checked -> memory built or restored -> devices connected -> commit
+//   stop, suspend    taken down or saved -> devices and links closed -> place free
+//   migrate          target decides and reserves -> memory flows -> source quiet -> target commits -> source lets go;
+//                    anything that fails before the target's commit leaves the VM running at the source
+//
+// One operation per VM at a time. Messages may be lost, late, doubled, or find the toolstack crashed: peers ask again, repeated
+// messages are recognised by their correlation id, and a place kept for a VM that never comes is given back.
+//
+// Invariant  a place is reserved exactly while its operation is open; a VM is runnable on at most one host.
+// Cost       a handful of events per operation.
+// Threads    the engine's.
+// Leaves out pre-copy rounds (models/CAVEATS.md#host).
+// Source     seed 001 section 2.2; xend's order of checks, from the Xen users' manual.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/host/command_log.hpp"
+#include "models/host/hypervisor.hpp"
+#include "sim/engine/messages.hpp"
+
+namespace tvdsim::models {
+
+struct PolicyChange;
+
+class Toolstack {
+ public:
+  enum class Kind : std::uint8_t { start, resume, stop, suspend, leave, arrive, attach };
+  enum class Stage : std::uint8_t { deciding, working, reserving, copying, switching, reserved };
+  struct Operation {
+    Kind kind{};
+    Stage stage{};
+    VmId vm;
+    sim::ServiceId asker;        // who gets the answer
+    sim::HostId peer;            // the other end of a migration
+    std::uint64_t flow = 0;      // of its memory, while copying
+    std::uint32_t attempts = 0;  // messages sent without an answer
+    std::uint64_t timer = 0;     // the event that asks again, or ends the lease
+    sim::DiskId disk;            // of an attach
+    VmId instance;               // of an attach of a vTPM
+  };
+
+  Toolstack(World& world, Machine& machine);
+
+  void on_message(const sim::Message& message);
+  void on_step(std::uint32_t step, std::uint64_t data);
+  // It dies where it stands: its operations end. Called for an operation whose VM is gone, too.
+  void vm_died(VmId vm);
+  void crashed();
+
+  // The control domain's half of a policy change.
+  bool idle() const noexcept { return operations_.empty(); }
+  const std::map<std::uint64_t, Operation>& operations() const noexcept { return operations_; }
+  // A guest builds a domain of its own, if the hypervisor lets it.
+  void build_for_guest(VmId guest, VmId child, std::uint64_t correlation);
+
+ private:
+  void command(const sim::Message& message);
+  void start(const sim::Message& message, const Action& action);
+  void stop(const sim::Message& message, const Action& action);
+  void suspend(const sim::Message& message, const Action& action);
+  void resume(const sim::Message& message, const Action& action);
+  void migrate(const sim::Message& message, const Action& action);
+  void attach_disk(const sim::Message& message, const Action& action);
+  void detach_disk(const sim::Message& message, const Action& action);
+  void attach_vtpm(const sim::Message& message, const Action& action);
+  void take_device(const sim::Message& message, const Action& action);
+
+  // Steps of start and resume.
+  void decide(std::uint64_t correlation);
+  void built(std::uint64_t correlation);
+  Hypervisor::Verdicted check_resources(VmId vm, std::uint64_t correlation);
+  void give_back_resources(VmId vm);
+  void stopped(std::uint64_t correlation);
+  void saved(std::uint64_t correlation);
+  void attached(std::uint64_t correlation);
+  void leave_host(VmId vm);  // devices, native devices, links, place
+
+  // Steps of a migration, at its source …
+  void reserve_answered(const sim::Message& message, bool granted);
+  void transferred(std::uint64_t correlation);
+  void switched(std::uint64_t correlation);
+  void resend(std::uint64_t correlation);
+  void departed(std::uint64_t correlation);
+  void stay(std::uint64_t correlation, Result result, std::string_view why);
+  // … and at its target.
+  void reserve(const sim::Message& message);
+  void arrive(const sim::Message& message);
+  void release(std::uint64_t correlation);
+
+  // Policy change.
+  void policy_prepare(const sim::Message& message);
+  void policy_commit(const sim::Message& message);
+  void policy_abort(const sim::Message& message);
+  void vote();
+  void carry_through(const PolicyChange& change, std::uint64_t correlation);
+  void revoke(bool front, std::uint32_t index);
+  void thaw();
+
+  bool here(VmId vm) const;
+  std::string busy_with(VmId vm) const;
+  Operation& open(std::uint64_t correlation, Operation operation);
+  void close(std::uint64_t correlation, Result result, std::string_view reason);
+  void forget(std::uint64_t correlation);  // the operation is over, nothing is answered
+  void tell(sim::HostId peer, std::string_view method, std::uint64_t correlation, std::uint64_t data);
+  void answer(const sim::Message& message, Result result, std::string_view reason);
+
+  World& world_;
+  Machine& machine_;
+  std::map<std::uint64_t, Operation> operations_;  // by correlation id
+  std::map<std::uint64_t, std::string>
+      migrations_;                      // arrivals that were decided: what the source was last told
+  std::map<std::uint64_t, bool> seen_;  // commands that were taken up
+  std::vector<sim::Message> deferred_;  // came while a policy change was being decided
+  struct PolicyVote {
+    bool pending = false, voted = false;
+    sim::Message asked;
+  } vote_;
+  std::uint32_t last_round_ = 0;  // of policy changes: the last one that is over
+};
+
+}  // namespace tvdsim::models

@@ -1,0 +1,116 @@
+// What the parts of a datacenter share: the engine, ground truth, the tables of domains and disks, the logs, the bus.
+//
+// Private to models/host. A part of one host touches only its own Machine; what it wants of another it sends over the bus.
+//
+// Threads    the engine's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/host/command_log.hpp"
+#include "models/host/costs.hpp"
+#include "models/host/datacenter.hpp"
+#include "models/host/decision_log.hpp"
+#include "models/host/disk.hpp"
+#include "models/host/domain_table.hpp"
+#include "models/host/vtpm_instance.hpp"
+#include "models/truth/record.hpp"
+#include "sim/engine/engine.hpp"
+#include "sim/engine/flow_engine.hpp"
+#include "sim/engine/messages.hpp"
+
+namespace tvdsim::models {
+
+class Hypervisor;
+class Manager;
+class NativeDevices;
+class SplitDrivers;
+class Toolstack;
+class VmBackend;
+
+struct Machine {
+  std::string name, dom0_name;  // "h1", "dom0@h1": the control domain and its toolstack service
+  sim::HostId id;
+  sim::VmId dom0;
+  sim::ServiceId service;
+  std::unique_ptr<Hypervisor> hypervisor;
+  std::unique_ptr<SplitDrivers> drivers;
+  std::unique_ptr<NativeDevices> devices;
+  std::unique_ptr<Toolstack> toolstack;
+
+  Machine();
+  Machine(Machine&&) noexcept;
+  ~Machine();
+};
+
+// The kinds of events that the parts of a host wait for; target is the host, data the correlation id unless said otherwise.
+enum class Step : std::uint8_t {
+  start_checked,  // the time that deciding took has passed: decide now
+  built,          // the domain's memory is ready
+  stopped,        // taking down is done
+  saved,          // saving is done
+  switched,       // a migrating VM is quiet and its last pages are over
+  resend,         // nothing was heard from the peer
+  lease,          // an arriving VM did not come
+  transferred,    // the bulk of its memory is over
+  io_served,      // the back-end looks at a ring; data: front-end
+  io_answered,    // the front-end looks at its ring; data: front-end
+  attached,       // connecting a device is done
+  count
+};
+
+struct World {
+  World(sim::Engine& with, const DatacenterSetup& from);
+  ~World();
+  World(const World&) = delete;
+
+  sim::Engine& engine;
+  sim::Trace& trace;
+  const DatacenterSetup& setup;
+  Truth truth;
+  Costs costs;
+  DomainTable domains;
+  DiskStore disks;
+  DecisionLog decisions;
+  CommandLog commands;
+  sim::MessageBus bus;
+  VtpmStore vtpms;
+  std::unique_ptr<VmBackend> backend;
+  std::vector<Machine> machines;
+  std::unique_ptr<Manager> manager;
+  sim::ServiceId admin;
+  sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};
+
+  std::uint64_t after(sim::Duration wait, Step step, sim::HostId host, std::uint64_t data);
+  // The network between hosts; made when the first VM migrates.
+  sim::FlowEngine& flows();
+
+  Machine& machine(sim::HostId host) { return machines.at(host.value); }
+  Machine& machine_of(sim::VmId vm) { return machines.at(domains.where.at(vm.value).value); }
+  std::string_view vm_name(sim::VmId vm) const { return domains.name.at(vm.value); }
+
+  // Rows of the trace.
+  void incident(std::string_view kind, std::string_view entity, std::string_view cause);
+  void step(std::string_view host, std::string_view actor, std::string_view what, std::string_view subject,
+            std::string_view detail, std::uint64_t correlation);
+  void policy_active(const Policy& policy, PolicyEpoch epoch);
+  void enter(sim::VmId vm, VmState state, std::string_view cause,
+             std::uint64_t correlation);  // a row of `lifecycle`
+
+  // A service answers a command: the answer travels to the administrator.
+  void reply(sim::ServiceId from, std::uint64_t correlation, Result result, std::string_view reason);
+
+  // What anybody wants to have looked at after every event.
+  void (*after_event)(void* self) = nullptr;
+  void* after_event_self = nullptr;
+
+ private:
+  void transferred(std::uint64_t tag, sim::Time when);
+  std::unique_ptr<sim::FlowEngine> flows_;
+};
+
+}  // namespace tvdsim::models
