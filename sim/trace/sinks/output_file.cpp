@@ -34,7 +34,7 @@ OutputFile::~OutputFile() {
   if (file_ >= 0) close(file_);
   struct stat status {};
   // Only what was a file of ours: a device that was named as the output stays.
-  if (!finished_ && stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) unlink(path_.c_str());
+  if (!finished_ && lstat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) unlink(path_.c_str());
 }
 
 void OutputFile::fail(int code) const { fail_with(path_, code); }

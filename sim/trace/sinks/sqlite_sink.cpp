@@ -78,7 +78,16 @@ struct SqliteSink::Impl {
   std::array<Statement, kTables> inserts{};
   std::array<std::uint64_t, kTables> written{};
   std::uint64_t in_transaction = 0;
+  bool begun = false;  // the file is ours
   bool finished = false;
+
+  // A failed constructor of the sink comes here too.
+  ~Impl() {
+    if (finished || !begun) return;
+    for (auto& insert : inserts) insert.reset();
+    database.reset();
+    unlink(path.c_str());
+  }
 
   [[noreturn]] void fail(int code) const {
     const char* words = database ? sqlite3_errmsg(database.get()) : sqlite3_errstr(code);
@@ -116,13 +125,21 @@ struct SqliteSink::Impl {
 };
 
 // No journal: the file is new and ours alone, and is only kept when it was finished.
+// A device or directory of that name is never removed to make room.
 void SqliteSink::Impl::open() {
-  unlink(path.c_str());
+  struct stat status {};
+  if (lstat(path.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode)) {
+      throw WorldError(fmt::format("cannot write {}", path), "SQLITE_CANTOPEN", "it exists and is no regular file");
+    }
+    unlink(path.c_str());
+  }
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &opened,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   database.reset(opened);
   check(code);
+  begun = true;
   execute("PRAGMA journal_mode = OFF");
   execute("PRAGMA synchronous = OFF");
   execute("PRAGMA locking_mode = EXCLUSIVE");
@@ -214,13 +231,7 @@ SqliteSink::SqliteSink(std::string path, SqliteOptions options) : impl_(std::mak
   impl_->open();
 }
 
-SqliteSink::~SqliteSink() {
-  if (impl_->finished) return;
-  for (auto& insert : impl_->inserts) insert.reset();
-  impl_->database.reset();
-  struct stat status {};
-  if (stat(impl_->path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) unlink(impl_->path.c_str());
-}
+SqliteSink::~SqliteSink() = default;
 
 void SqliteSink::write(const Trace& trace) {
   TVDSIM_ASSERT(!impl_->finished, "a finished file takes no more rows");

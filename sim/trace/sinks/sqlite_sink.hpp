@@ -3,7 +3,7 @@
 // Rare and truth tables are written (truth tables keep their name, truth_*), bulk tables on demand. Two more tables describe
 // the file: `meta` (key, value) and `schema` (what each column means).
 //
-//   SqliteSink sink(path);                       // path: a name of its own, to be renamed by the caller when whole
+//   SqliteSink sink(path);                       // a name of its own, to be renamed by the caller when whole
 //   engine.run_until(…); sink.write(trace);      // any number of times: the rows since the last time
 //   sink.finish(trace);                          // meta, fsync; without it the destructor removes the file
 //
