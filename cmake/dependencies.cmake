@@ -7,15 +7,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 
-# Debian's libsimgrid-dev and libtpms-dev ship no CMake package.
-function(tvdsim_find_plain target header library package)
-  string(TOUPPER ${library} upper)
-  find_path(${upper}_INCLUDE_DIR ${header} REQUIRED)
-  find_library(${upper}_LIBRARY ${library} REQUIRED)
-  add_library(${target} INTERFACE IMPORTED)
-  target_include_directories(${target} SYSTEM INTERFACE ${${upper}_INCLUDE_DIR})
-  target_link_libraries(${target} INTERFACE ${${upper}_LIBRARY})
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/find_plain.cmake)
 tvdsim_find_plain(SimGrid::SimGrid simgrid/s4u.hpp simgrid libsimgrid-dev)
 tvdsim_find_plain(libtpms::libtpms libtpms/tpm_library.h tpms libtpms-dev)
 

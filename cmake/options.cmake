@@ -13,12 +13,14 @@ if(TVDSIM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_library(tvdsim_options INTERFACE)
-# -ffp-contract=off: the same arithmetic from every compiler and at every optimisation level.
+target_compile_features(tvdsim_options INTERFACE cxx_std_20)
+# -ffp-contract=off: the same arithmetic from every compiler and at every optimisation level. Who uses an installed library
+# chooses its own flags.
 target_compile_options(tvdsim_options INTERFACE
-  -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+  "$<BUILD_INTERFACE:-ffp-contract=off;-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion>")
 target_include_directories(tvdsim_options INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                            $<INSTALL_INTERFACE:include/tvdsim>)
-target_compile_definitions(tvdsim_options INTERFACE TVDSIM_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(tvdsim_options INTERFACE "$<BUILD_INTERFACE:TVDSIM_VERSION=\"${PROJECT_VERSION}\">")
 if(TVDSIM_SANITIZE)
   target_compile_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
@@ -38,4 +40,5 @@ function(tvdsim_library)
   endif()
   add_library(tvdsim::${arg_NAME} ALIAS tvdsim_${arg_NAME})
   set_target_properties(tvdsim_${arg_NAME} PROPERTIES EXPORT_NAME ${arg_NAME})
+  set_property(GLOBAL APPEND PROPERTY TVDSIM_LIBRARIES ${arg_NAME})  # what cmake/install.cmake installs
 endfunction()

@@ -13,8 +13,8 @@
 // the host's. A run that lets those reach its trace must say `deterministic: false` in its manifest.
 //
 // Invariant  a refused load() leaves the TPM and the library as they were; a parked TPM is bit for bit its own blobs.
-// Cost       create about 50 us; a visit to the TPM in the library: the command alone (PCR_Extend under 1 us); to another:
-//            about 30 us more and 10 kB per parked TPM. tests/bench/tpm.cpp measures when it is built.
+// Cost       one command to the TPM in the library: the command alone (PCR_Extend about 1 us); to another one about 90 us more;
+//            create about 100 us, all on one contended core; 10 kB per parked TPM.
 // Threads    one thread at a time for all fleets of a process; entering from a second one meanwhile is our bug and aborts.
 // Leaves out TPM 1.2, locality other than 0, physical presence, freshness: an old state loads (so do real vTPMs).
 // Source     libtpms 0.9.2; TCG TPM 2.0 Library 1.59.
