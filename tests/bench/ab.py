@@ -24,7 +24,9 @@ from pathlib import Path
 from types import FrameType
 
 import ab_build
-from ab_measure import AbError, Side, Times, count_instructions, list_benchmarks, pinned, time_rounds, why_not_counted
+from ab_measure import (
+    AbError, Side, Times, count_instructions, exactly, list_benchmarks, names_in, pinned, time_rounds, why_not_counted,
+)  # fmt: skip
 from ab_report import Limits, Report, as_json, common, judge, rounds_needed, summary, text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,13 +137,14 @@ def compare(a: Side, b: Side, options: argparse.Namespace) -> int:
 def show(side: Side, options: argparse.Namespace) -> int:
     """One measurement of one side, as Google Benchmark prints it."""
     list_benchmarks(side, options.filter)
+    if not side.programs:
+        raise AbError("this tree has no benchmarks: tests/bench/CMakeLists.txt names none")
     if not side.benchmarks:
         raise AbError(f"`{options.filter.pattern}` finds no benchmark")
     documents: dict[str, object] = {}
     for program in sorted(set(side.benchmarks.values())):
-        names = [key[len(program) + 1 :] for key in side.benchmarks if side.benchmarks[key] == program]
-        chosen = "^(" + "|".join(re.sub(r"([][(){}.*+?^$|\\])", r"\\\1", name) for name in names) + ")(/iterations:[0-9]+)?"
-        command = [str(side.programs[program]), f"--benchmark_filter={chosen}"]
+        names = [name for key, name in names_in(side, program).items() if key in side.benchmarks]
+        command = [str(side.programs[program]), f"--benchmark_filter={exactly(names)}"]
         if options.json:
             done = subprocess.run([*command, "--benchmark_format=json"], text=True, stdout=subprocess.PIPE)
             documents[program] = json.loads(done.stdout)

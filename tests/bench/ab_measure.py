@@ -65,19 +65,23 @@ def _run(command: Sequence[str], env: Mapping[str, str], timeout: float | None =
     return done
 
 
-def _exactly(names: Sequence[str]) -> str:
+def exactly(names: Sequence[str]) -> str:
     """A filter for these names alone; Google Benchmark's regular expressions know no needless backslashes."""
     return "^(" + "|".join(re.sub(r"([][(){}.*+?^$|\\])", r"\\\1", name) for name in names) + ")$"
 
 
+def names_in(side: Side, program: str, iterations: int | None = None) -> dict[str, str]:
+    """Key -> the name that the program itself uses, which tells of a fixed number of iterations."""
+    env = _environment() if iterations is None else _environment(TVDSIM_BENCH_ITERATIONS=str(iterations))
+    done = _run([str(side.programs[program]), "--benchmark_list_tests=true"], env)
+    names = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    return {f"{program}/{_FIXED.sub('', name)}": name for name in names}
+
+
 def list_benchmarks(side: Side, wanted: re.Pattern[str]) -> None:
     """Fills side.benchmarks with what each program offers and `wanted` finds."""
-    for program, path in side.programs.items():
-        done = _run([str(path), "--benchmark_list_tests=true"], _environment())
-        for line in done.stdout.splitlines():
-            key = f"{program}/{_FIXED.sub('', line.strip())}"
-            if line.strip() and wanted.search(key):
-                side.benchmarks[key] = program
+    for program in side.programs:
+        side.benchmarks.update({key: program for key in names_in(side, program) if wanted.search(key)})
 
 
 @contextmanager
@@ -97,11 +101,9 @@ def pinned() -> Iterator[int | None]:
 
 
 def _time_program(side: Side, program: str, keys: Sequence[str], seed: int, min_time_s: float) -> dict[str, float]:
-    names = [key[len(program) + 1 :] for key in keys if side.benchmarks[key] == program]
-    listed = _run([str(side.programs[program]), "--benchmark_list_tests=true"], _environment()).stdout.splitlines()
-    own = [line.strip() for line in listed if _FIXED.sub("", line.strip()) in names]
+    own = [name for key, name in names_in(side, program).items() if key in keys]
     done = _run(
-        [str(side.programs[program]), f"--benchmark_filter={_exactly(own)}", f"--benchmark_min_time={min_time_s}",
+        [str(side.programs[program]), f"--benchmark_filter={exactly(own)}", f"--benchmark_min_time={min_time_s}",
          "--benchmark_format=json"],
         _environment(TVDSIM_BENCH_SEED=str(seed)),
     )  # fmt: skip
@@ -152,12 +154,9 @@ def _count(side: Side, key: str, iterations: int) -> float:
     """Instructions per iteration of the timed loop."""
     program = side.benchmarks[key]
     env = _environment(TVDSIM_BENCH_SEED="1", TVDSIM_BENCH_ITERATIONS=str(iterations))
-    path = str(side.programs[program])
-    name = key[len(program) + 1 :]
-    listed = _run([path, "--benchmark_list_tests=true"], env).stdout.splitlines()
-    exact = [line.strip() for line in listed if _FIXED.sub("", line.strip()) == name]
+    name = names_in(side, program, iterations)[key]
     valgrind = ["valgrind", "--tool=callgrind", "--collect-atstart=no", "--callgrind-out-file=/dev/null"]
-    done = _run([*valgrind, path, f"--benchmark_filter={_exactly(exact)}"], env, timeout=_COUNT_TIMEOUT_S)
+    done = _run([*valgrind, str(side.programs[program]), f"--benchmark_filter={exactly([name])}"], env, timeout=_COUNT_TIMEOUT_S)
     found = _COUNTED.search(done.stderr)
     if found is None:
         raise AbError(f"{side.label}: callgrind printed no count for `{key}`")

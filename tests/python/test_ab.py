@@ -224,7 +224,7 @@ target_include_directories(toy_bench PRIVATE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(toy_bench PRIVATE TVDSIM_BENCH_COMPILER="toy")
 target_link_libraries(toy_bench PRIVATE benchmark::benchmark)
 foreach(symbol _ZN9benchmark5State16StartKeepRunningEv _ZN9benchmark5State17FinishKeepRunningEv _ZN9benchmark5State11PauseTimingEv
-               _ZN9benchmark5State12ResumeTimingEv _ZN9benchmark8internal25RegisterBenchmarkInternalEPNS0_9BenchmarkE)
+               _ZN9benchmark5State12ResumeTimingEv _ZN9benchmark8internal9Benchmark7MinTimeEd _ZN9benchmark8internal25RegisterBenchmarkInternalEPNS0_9BenchmarkE)
   target_link_options(toy_bench PRIVATE LINKER:--wrap=${symbol})
 endforeach()
 add_custom_target(benchmarks DEPENDS toy_bench)
