@@ -5,6 +5,7 @@
 #include <charconv>
 #include <pugixml.hpp>
 
+#include "models/acm/policy_check.hpp"
 #include "models/acm_io/canonical.hpp"
 #include "models/acm_io/lint.hpp"
 #include "models/acm_io/xml_shape.hpp"
@@ -60,6 +61,7 @@ class Reader {
 
   // Both numbers have one to eight digits, so they fit 32 bits.
   Version version(const pugi::xml_node& node) {
+    if (!node) return {};  // its absence is a finding already
     const std::string_view text = node.child_value();
     const std::size_t dot = text.find('.');
     Version version;
@@ -120,9 +122,9 @@ bool has_error_since(const sim::Findings& findings, std::size_t before) {
   return false;
 }
 
-}  // namespace
-
-std::optional<PolicyDef> parse_policy_xml(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
+// What can be read although elements may be missing or misplaced, so that meaning is checked in the same go.
+// Nothing when the text is no policy document at all.
+std::optional<PolicyDef> read(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
   if (text.size() > kMostBytes) {
     findings.error("TVD-310", std::string(where), fmt::format("the policy is {} bytes long; at most {} are read.", text.size(), kMostBytes));
     return std::nullopt;
@@ -138,23 +140,32 @@ std::optional<PolicyDef> parse_policy_xml(std::string_view text, std::string_vie
     findings.error("TVD-310", places.at(result.offset), fmt::format("not well-formed XML: {}.", result.description()));
     return std::nullopt;
   }
-  const std::size_t before = findings.list().size();
   for (const auto& node : document.children()) {
-    if (node.type() == pugi::node_doctype) {
-      findings.error("TVD-310", places.at(node), "a document type declaration is not read.", "remove <!DOCTYPE …>");
-    }
+    if (node.type() != pugi::node_doctype) continue;
+    findings.error("TVD-310", places.at(node), "a document type declaration is not read.", "remove <!DOCTYPE …>");
   }
-  check_shape(document.document_element(), places, findings);
-  if (has_error_since(findings, before)) return std::nullopt;
-  PolicyDef def = Reader(places, mode, findings).policy(document.document_element());
+  if (!check_shape(document.document_element(), places, findings)) return std::nullopt;
+  return Reader(places, mode, findings).policy(document.document_element());
+}
+
+}  // namespace
+
+std::optional<PolicyDef> parse_policy_xml(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
+  const std::size_t before = findings.list().size();
+  auto def = read(text, where, mode, findings);
   if (has_error_since(findings, before)) return std::nullopt;
   return def;
 }
 
 std::shared_ptr<const Policy> load_policy_xml(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
-  auto def = parse_policy_xml(text, where, mode, findings);
+  const std::size_t before = findings.list().size();
+  auto def = read(text, where, mode, findings);
   if (!def) return nullptr;
   lint(*def, findings);
+  if (has_error_since(findings, before)) {
+    check_policy(*def, mode, findings);
+    return nullptr;
+  }
   const Digest digest = canonical_digest(*def);
   return Policy::compile(std::move(*def), mode, digest, findings);
 }

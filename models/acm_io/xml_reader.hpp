@@ -1,8 +1,8 @@
 // sHype policies in Xen's XML: text in, every finding at once, a compiled policy out.
 //
-// Three stages, each with all of its findings: the text is well-formed XML (TVD-310, one finding, for there is no more to
-// read), its elements and attributes stand where the schema allows them (TVD-311, TVD-318), and what it says makes sense
-// (models/acm/policy_check.hpp). A policy comes out only when no stage found an error.
+// Three stages: the text is well-formed XML (TVD-310, one finding, for there is no more to read), its elements and attributes
+// stand where the schema allows them (TVD-311, TVD-318), and what it says makes sense (models/acm/policy_check.hpp). The last
+// two report together. A policy comes out only when no stage found an error.
 //
 // Invariant  parse(write(parse(text))) == parse(text) (models/acm_io/xml_writer.hpp).
 // Cost       linear in the text; about 5 ms for 1,000 labels.

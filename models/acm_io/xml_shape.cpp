@@ -107,14 +107,17 @@ std::string Places::at(std::ptrdiff_t offset) const {
   return fmt::format("{}:{}:{}", where_, line, byte - line_starts_[line - 1] + 1);
 }
 
-std::string Places::at(const pugi::xml_node& node) const { return at(node.offset_debug()); }
+std::string Places::at(const pugi::xml_node& node) const {
+  // An element's offset is that of its name: the place is that of the `<` before it.
+  return at(node.type() == pugi::node_element ? node.offset_debug() - 1 : node.offset_debug());
+}
 
-void check_shape(const pugi::xml_node& root, const Places& places, sim::Findings& findings) {
+bool check_shape(const pugi::xml_node& root, const Places& places, sim::Findings& findings) {
   const XmlElement& grammar = policy_grammar();
   if (grammar.name != root.name()) {
     findings.error("TVD-311", places.at(root), fmt::format("the document is a <{}>, not a <{}>.", root.name(), grammar.name),
                    "this reads sHype policies as Xen 3.x and 4.x wrote them");
-    return;
+    return false;
   }
   constexpr std::string_view kNamespace = "http://www.ibm.com";
   if (const std::string_view name_space = root.attribute("xmlns").value(); name_space != kNamespace) {
@@ -122,6 +125,7 @@ void check_shape(const pugi::xml_node& root, const Places& places, sim::Findings
                    fmt::format("xmlns=\"{}\"", kNamespace));
   }
   Shape(places, findings).element(root, grammar);
+  return true;
 }
 
 }  // namespace tvdsim::models

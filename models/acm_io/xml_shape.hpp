@@ -29,6 +29,7 @@ class Places {
   std::vector<std::size_t> line_starts_;
 };
 
-void check_shape(const pugi::xml_node& root, const Places& places, sim::Findings& findings);
+// False when the root is something else altogether: then nothing below it was looked at.
+bool check_shape(const pugi::xml_node& root, const Places& places, sim::Findings& findings);
 
 }  // namespace tvdsim::models
