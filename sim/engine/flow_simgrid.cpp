@@ -3,12 +3,16 @@
 // Hosts are netpoints of one own zone, whose routes are computed by arithmetic; flows are either actions asked of the
 // network model (shim) or public Comms. Nothing else of SimGrid is used: no actors, no timers, no mailboxes.
 #include <signal.h>
+
+#include <simgrid/s4u.hpp>
+
+// These headers do not include what they need.
 #include <simgrid/version.h>
 #include <xbt/log.h>
+
 #include <simgrid/kernel/resource/NetworkModelIntf.hpp>
 #include <simgrid/kernel/routing/NetPoint.hpp>
 #include <simgrid/kernel/routing/NetZoneImpl.hpp>
-#include <simgrid/s4u.hpp>
 
 #include <algorithm>
 #include <cmath>
