@@ -27,7 +27,7 @@ struct Handler {
   // Handler::to<&Hypervisor::on_built>(hypervisor)
   template <auto Method, class T>
   static Handler to(T& object) {
-    return {[](void* self, const Event& event) { (static_cast<T*>(self)->*Method)(event); }, &object};
+    return {[](void* to, const Event& event) { (static_cast<T*>(to)->*Method)(event); }, &object};
   }
 };
 

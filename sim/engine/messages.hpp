@@ -33,7 +33,7 @@ struct MessageHandler {
   void* self = nullptr;
   template <auto Method, class T>
   static MessageHandler to(T& object) {
-    return {[](void* self, const Message& m) { (static_cast<T*>(self)->*Method)(m); }, &object};
+    return {[](void* to, const Message& m) { (static_cast<T*>(to)->*Method)(m); }, &object};
   }
 };
 
