@@ -23,20 +23,20 @@ enum class Staging : std::uint8_t { ablated, controlled, near_miss };
 std::string_view to_text(Staging) noexcept;
 
 struct Verdicts {
-  bool harm = false;        // ground truth: the bad outcome happened
-  bool refused = false;     // evidence: some decision denied a step
-  bool noticed = false;     // evidence: a warning or incident names it
-  bool worked = false;      // near miss: the legitimate operation succeeded
-  std::string witness;      // one sentence: what was seen
+  bool harm = false;     // ground truth: the bad outcome happened
+  bool refused = false;  // evidence: some decision denied a step
+  bool noticed = false;  // evidence: a warning or incident names it
+  bool worked = false;   // near miss: the legitimate operation succeeded
+  std::string witness;   // one sentence: what was seen
 };
 
 class Attack {
  public:
   virtual ~Attack() = default;
-  virtual std::string_view id() const = 0;           // "A-01"
+  virtual std::string_view id() const = 0;  // "A-01"
   virtual std::string_view title() const = 0;
   virtual std::string_view source() const = 0;
-  virtual Control control() const = 0;               // the control it ablates
+  virtual Control control() const = 0;  // the control it ablates
   // The datacenter it is staged in and the steps it takes there.
   virtual DatacenterSetup stage(Staging staging, ControlMode mode) const = 0;
   virtual std::vector<Action> steps(Staging staging) const = 0;
@@ -44,7 +44,7 @@ class Attack {
   virtual Verdicts judge(Staging staging, Datacenter& datacenter, sim::Trace& evidence) const = 0;
 };
 
-const std::vector<const Attack*>& attacks();             // every attack of the catalogue that is modelled, by id
+const std::vector<const Attack*>& attacks();  // every attack of the catalogue that is modelled, by id
 const Attack* find_attack(std::string_view id) noexcept;
 
 }  // namespace tvdsim::models

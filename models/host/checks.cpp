@@ -20,6 +20,7 @@ bool holds_place(DomainState state) { return state == DomainState::running || st
 
 std::string check_wall(const Machine& machine) {
   const Monitor& monitor = machine.hypervisor->monitor();
+  if (monitor.modes()[Control::wall] == ControlMode::off) return {};
   std::vector<LabelId> labels;
   for (const Monitor::Running& running : monitor.running()) labels.push_back(running.label);
   const Wall rebuilt = Wall::rebuild(monitor.shared_policy(), labels);

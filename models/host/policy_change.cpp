@@ -25,6 +25,10 @@ struct Inventory {
   std::vector<Origin> origins;
 };
 
+Monitor::NameOf names(const World& world) {
+  return [&world](VmId vm) { return std::string(world.vm_name(vm)); };
+}
+
 Inventory live(World& world, const Machine& machine) {
   Inventory inventory;
   const Hypervisor& hypervisor = *machine.hypervisor;
@@ -66,7 +70,7 @@ void Toolstack::vote() {
   const PolicyChange change = PolicyChange::unpack(vote_.asked.data);
   const auto next = world_.setup.policies.at(change.policy);
   const Inventory inventory = live(world_, machine_);
-  const auto blockers = machine_.hypervisor->monitor().plan_update(*next, inventory.links);
+  const auto blockers = machine_.hypervisor->monitor().plan_update(*next, inventory.links, names(world_));
   if (!vote_.voted) {
     const bool blocked = !blockers.empty();
     const VmId first = blocked ? blockers.front().subject : VmId::none();
@@ -98,7 +102,7 @@ void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlat
   // One at a time, the newest first: what is taken down may be all that stood in another's way.
   for (;;) {
     const Inventory inventory = live(world_, machine_);
-    const auto blockers = hypervisor.monitor().plan_update(*next, inventory.links);
+    const auto blockers = hypervisor.monitor().plan_update(*next, inventory.links, names(world_));
     if (blockers.empty()) break;
     const Monitor::Blocker& last = blockers.back();
     const std::string name(world_.vm_name(last.subject));
