@@ -15,8 +15,8 @@ namespace tvdsim::models {
 // The rule's sentence with {types}, {set} and {other} filled in; other_name is the blocker's name, or empty.
 std::string sentence(const Policy& policy, const sim::Request& request, sim::Rule rule, std::uint32_t detail,
                      std::string_view other_name);
-std::string shared_types(const Policy& policy, LabelId a, LabelId b);   // "MA" or "MA, SU" or "∅"
-std::string ste_types_of(const Policy& policy, LabelId label);          // "{MA, SU}"
+std::string shared_types(const Policy& policy, LabelId a, LabelId b);  // "MA" or "MA, SU" or "∅"
+std::string ste_types_of(const Policy& policy, LabelId label);         // "{MA, SU}"
 std::string wall_types_of(const Policy& policy, LabelId label);
 
 }  // namespace tvdsim::models

@@ -13,18 +13,18 @@
 // come in as `Fact` and are decided by settle(), so that all refusals have one form.
 //
 // Invariant  running VMs == committed tickets not yet stopped; wall == Wall::rebuild(their labels) while `wall` is on or monitor.
-// Cost       check() allocates nothing; sharing is one AND per 64 types.
+// Cost       check() allocates nothing up to `expected_vms` VMs on the host; sharing is one AND per 64 types.
 // Threads    const members may run concurrently; check/commit/stop/replace are serialised by the caller (one host, one lock).
 // Leaves out the channels that live under a policy: the caller lists them for plan_update().
 // Source     sHype hooks (ACSAC 2005); Anderson 1972 for "always invoked, tamper-proof, verifiable".
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "models/acm/policy.hpp"
@@ -38,8 +38,8 @@ using sim::Control;
 using sim::ControlMode;
 using sim::ControlModes;
 using sim::Decision;
-using sim::HostId;
 using sim::Hook;
+using sim::HostId;
 using sim::Outcome;
 using sim::PolicyEpoch;
 using sim::Request;
@@ -54,10 +54,12 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
     HostId host;
     LabelId host_label = Policy::kBootstrap;  // types a VM may carry here
     ControlModes modes;
-    bool history = false;   // Chinese Wall that does not forget
-    bool deny_all = false;  // the stub of F-001: every decision is deny/denied_by_stub
+    bool history = false;             // Chinese Wall that does not forget
+    bool deny_all = false;            // the stub of F-001: every decision is deny/denied_by_stub
+    std::uint32_t expected_vms = 32;  // places made beforehand, so that check() need not allocate
   };
   Monitor(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, Setup setup);
+  ~Monitor() override;
   Monitor(const Monitor&) = delete;
 
   // Decides; for the three life-cycle hooks request.subject/subject_label is the VM and its place is reserved.
@@ -69,12 +71,12 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   // A committed VM no longer runs here (stop, suspend, crash, migrated away).
   void stop(VmId vm) noexcept;
 
-  // What each control said about the request: the rows of `explain`, in the order asked.
+  // What each control said about the request: the rows of `explain`, those asked in order, then those that do not apply.
   struct Component {
     Control control;
     Outcome outcome;
-    Rule rule;              // no_rule_applies where nothing was asked
-    std::uint32_t detail;   // as in Decision
+    Rule rule;             // no_rule_applies where nothing was asked
+    std::uint32_t detail;  // as in Decision
     VmId other;
     bool decides;
   };
@@ -96,8 +98,8 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
 
   // A link that lives under the current policy, for plan_update().
   struct Link {
-    Hook hook;               // the hook that allowed it
-    VmId subject, object;    // object.none() when the other side is a resource
+    Hook hook;             // the hook that allowed it
+    VmId subject, object;  // object.none() when the other side is a resource
     LabelId subject_label, object_label;
   };
   // What stands against a new policy: each running VM or link that it would forbid, all of them.
@@ -105,11 +107,14 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
     Rule rule;
     Hook hook;
     VmId subject, other;
-    std::string sentence;   // names both labels, the rule and the blocking VM
-    std::uint32_t link;     // index into links, or ~0u for a running VM
+    std::string sentence;  // names both labels, the rule and the blocking VM
+    std::uint32_t link;    // index into links, or ~0u for a running VM
   };
-  // Labels are carried over by name (and by `renamed_from`). Changes nothing.
-  std::vector<Blocker> plan_update(const Policy& next, std::span<const Link> links) const;
+  // How sentences call a VM; without it, "VM 3".
+  using NameOf = std::function<std::string(VmId)>;
+  // Labels are carried over by name (and by `renamed_from`). Only controls that are on block. Changes nothing.
+  std::vector<Blocker> plan_update(const Policy& next, std::span<const Link> links,
+                                   const NameOf& name_of = {}) const;
   // Swaps policy, labels and wall as a whole; the caller has dealt with every blocker. No ticket may be open.
   void replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch);
 
@@ -120,8 +125,26 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   const Count& count(Hook) const noexcept;
 
  private:
+  // One control's answer to one request, before its mode is applied.
+  struct Answer {
+    Outcome outcome = Outcome::not_applicable;
+    Rule rule = Rule::no_rule_applies;
+    std::uint32_t detail = 0;
+    VmId other{};
+  };
   void commit(std::uint32_t reservation) noexcept override;
   void cancel(std::uint32_t reservation) noexcept override;
+  Answer ask(Control control, const Request& request) const noexcept;
+  Answer ask_ste(const Request& request) const noexcept;
+  Answer ask_host(const Request& request) const noexcept;
+  Answer ask_wall(const Request& request) const noexcept;
+  Answer ask_resource(const Request& request) const noexcept;
+  bool unlabelled(LabelId label) const noexcept;
+  VmId blocker(std::uint32_t set, std::uint32_t type, bool from_history) const noexcept;
+  Decision decision(Hook hook, Verdict verdict, const Answer& answer) const noexcept;
+  void plan_vms(const Policy& next, const NameOf& name_of, std::vector<Blocker>& blockers) const;
+  void plan_links(const Policy& next, std::span<const Link> links, const NameOf& name_of,
+                  std::vector<Blocker>& blockers) const;
 
   std::shared_ptr<const Policy> policy_;
   PolicyEpoch epoch_;

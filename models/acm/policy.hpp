@@ -39,63 +39,90 @@ struct Version {
 };
 
 struct LabelDef {
-  std::string name;
-  std::vector<std::string> ste, wall;  // as written; a resource label has no wall types
-  std::string renamed_from;            // attribute `from`, or empty
-  std::string where;                   // place in the source, for findings
+  std::string name{};
+  std::vector<std::string> ste{}, wall{};        // as written; a resource label has no wall types
+  std::string renamed_from{};                    // attribute `from`, or empty
+  std::string where{};                           // place in the source, for findings
+  std::vector<std::string> ste_at{}, wall_at{};  // place of each type, beside `ste` and `wall`; or empty
 };
 
 struct ConflictSetDef {
-  std::string name;
-  std::vector<std::string> types;
-  std::string where;
+  std::string name{};
+  std::vector<std::string> types{};
+  std::string where{};
+  std::vector<std::string> types_at{};  // place of each type; or empty
 };
 
 struct PolicyDef {
   std::string name;
   Version version;
-  std::string url, reference, date, name_space_url;  // header fields, kept for the round trip
+  std::string url, reference, date, name_space_url;     // header fields, kept for the round trip
   std::optional<std::pair<std::string, Version>> from;  // FromPolicy
-  bool has_ste = false, has_wall = false;             // which parts are present: each may stand alone
+  bool has_ste = false, has_wall = false;               // which parts are present: each may stand alone
   std::vector<std::string> ste_types, wall_types;
   std::vector<ConflictSetDef> conflict_sets;
   std::vector<LabelDef> vm_labels, resource_labels;
   std::string bootstrap;
+  std::string where;  // places in the source, for findings; or empty
+  std::string from_at, bootstrap_at;
+  std::vector<std::string> ste_types_at, wall_types_at;
 };
+
+// The same definitions in the same order? Places in the source do not count.
+bool same_definitions(const PolicyDef& a, const PolicyDef& b);
 
 using Digest = std::array<std::uint8_t, 32>;  // opaque here; models/acm_io computes it over canonical bytes
 
 class Policy {
  public:
   static constexpr LabelId kUnlabelled{0}, kBootstrap{1};
+  static constexpr std::string_view kUnlabelledName = "__UNLABELED__";
+  static constexpr std::uint32_t kNoType = 0xffff'ffff;
+  // What a policy may hold: label indices are 16 bits in Xen's tables, set and type indices in a Decision's detail.
+  static constexpr std::uint32_t kMaxLabels = 65535, kMaxTypes = 4096, kMaxSets = 4096;
 
   // Every semantic finding goes to `findings`; null when one of them is an error.
-  static std::shared_ptr<const Policy> compile(PolicyDef def, PolicyMode mode, Digest digest, sim::Findings& findings);
+  static std::shared_ptr<const Policy> compile(PolicyDef def, PolicyMode mode, Digest digest,
+                                               sim::Findings& findings);
   // The policy of a host without one: no label but `__UNLABELED__` and the bootstrap label, no type, nothing shared.
   static std::shared_ptr<const Policy> deny_all();
 
   const PolicyDef& def() const noexcept;
   PolicyMode mode() const noexcept;
   const Digest& digest() const noexcept;
-  std::uint32_t labels() const noexcept;          // rows, `__UNLABELED__` and resource labels included
-  std::uint32_t vm_labels() const noexcept;       // rows below this are VM labels
-  std::span<const std::string> ste_types() const noexcept;   // sorted; a type's index is its place here
+  std::uint32_t labels() const noexcept;     // rows, `__UNLABELED__` and resource labels included
+  std::uint32_t vm_labels() const noexcept;  // rows below this are VM labels
+  std::span<const std::string> ste_types() const noexcept;  // sorted; a type's index is its place here
   std::span<const std::string> wall_types() const noexcept;
   std::string_view label_name(LabelId) const noexcept;
   bool is_resource(LabelId) const noexcept;
-  LabelId find_vm_label(std::string_view name) const noexcept;        // none() when absent
+  // none() when absent; `__UNLABELED__` is row 0 of either kind, defined or not.
+  LabelId find_vm_label(std::string_view name) const noexcept;
   LabelId find_resource_label(std::string_view name) const noexcept;
 
-  std::span<const std::uint64_t> ste(LabelId) const noexcept;    // bit t of word t/64: the label carries type t
+  std::span<const std::uint64_t> ste(LabelId) const noexcept;  // bit t of word t/64: the label carries type t
   std::span<const std::uint64_t> wall(LabelId) const noexcept;
   std::uint32_t conflict_sets() const noexcept;
   std::string_view conflict_set_name(std::uint32_t set) const noexcept;
   std::span<const std::uint64_t> conflict_set(std::uint32_t set) const noexcept;
+  std::span<const std::uint32_t> sets_naming(std::uint32_t wall_type) const noexcept;  // ascending
+  std::span<const std::uint32_t> sets_met(
+      LabelId) const noexcept;  // sets that name a wall type of the label, ascending
+  // What one running VM of the label excludes: how many of the sets it meets name `type`, the label's own types apart.
+  struct Exclusion {
+    std::uint32_t type, sets;
+  };
+  std::span<const Exclusion> exclusions(LabelId) const noexcept;
 
   // STE: do the labels have a type in common? A label out of range shares with nothing.
   bool shares(LabelId a, LabelId b) const noexcept;
   // Host authorization: types(vm) within types(host), and at least one.
   bool authorizes(LabelId host, LabelId vm) const noexcept;
+  std::uint32_t first_shared_type(LabelId a, LabelId b) const noexcept;  // kNoType when they share none
+  std::uint32_t first_missing_type(LabelId host,
+                                   LabelId vm) const noexcept;  // kNoType when the host lacks none
+  // Does a running VM of label `running` keep one of label `starting` from its host? Symmetric in strict.
+  bool excludes(LabelId running, LabelId starting) const noexcept;
   // Does the label carry two wall types of one conflict set? (Possible in xen33 only.)
   bool conflicts_with_itself(LabelId) const noexcept;
 
