@@ -247,6 +247,7 @@ TEST(ImaLog, RefusesFieldsThatAreNotThoseOfTheTemplate) {
       << "SHA-256 of 20 bytes";
   EXPECT_EQ(one("ima-ng", fields({digest_field(1, "sha256\0"sv), name_field("/a")})), "TVD-513")
       << "no colon";
+  EXPECT_EQ(one("ima-ng", fields({digest_field(1, ":\0"sv), name_field("/a")})), "TVD-513") << "no algorithm";
   EXPECT_EQ(one("ima-ng", fields({digest_field(1), bytes_of("/a")})), "TVD-513") << "no NUL";
   EXPECT_EQ(one("ima-ng", fields({digest_field(1), name_field("/a\0/b"sv)})), "TVD-513") << "two NULs";
   Bytes long_field = fields({digest_field(1), name_field("/a")});
