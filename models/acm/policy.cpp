@@ -180,8 +180,10 @@ Policy::~Policy() = default;
 
 std::shared_ptr<const Policy> Policy::compile(PolicyDef def, PolicyMode mode, Digest digest,
                                               sim::Findings& findings) {
+  const std::size_t before = findings.list().size();
   check_policy(def, mode, findings);
-  if (findings.any_error()) return nullptr;
+  const auto is_error = [](const sim::Finding& f) { return f.severity == sim::Severity::error; };
+  if (std::ranges::any_of(std::span(findings.list()).subspan(before), is_error)) return nullptr;
   auto tables = std::make_unique<Tables>();
   tables->def = std::move(def);
   tables->mode = mode;

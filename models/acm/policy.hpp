@@ -81,7 +81,7 @@ class Policy {
   // What a policy may hold: label indices are 16 bits in Xen's tables, set and type indices in a Decision's detail.
   static constexpr std::uint32_t kMaxLabels = 65535, kMaxTypes = 4096, kMaxSets = 4096;
 
-  // Every semantic finding goes to `findings`; null when one of them is an error.
+  // Every semantic finding joins `findings`; null when one of the new ones is an error.
   static std::shared_ptr<const Policy> compile(PolicyDef def, PolicyMode mode, Digest digest,
                                                sim::Findings& findings);
   // The policy of a host without one: no label but `__UNLABELED__` and the bootstrap label, no type, nothing shared.

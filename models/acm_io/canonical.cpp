@@ -1,5 +1,6 @@
 #include "models/acm_io/canonical.hpp"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -7,74 +8,95 @@
 #include "sim/base/error.hpp"
 
 namespace tvdsim::models {
+
 namespace {
 
-void put(std::string& out, std::string_view text) {
-  out += std::to_string(text.size());
-  out += ':';
-  out += text;
-  out += '\n';
-}
+using Names = std::vector<std::string>;
 
-void put(std::string& out, Version version) { put(out, std::to_string(version.major) + "." + std::to_string(version.minor)); }
-
-void put_sorted(std::string& out, std::string_view what, std::vector<std::string> names) {
-  std::erase(names, std::string{});
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  put(out, what);
-  put(out, std::to_string(names.size()));
-  for (const std::string& name : names) put(out, name);
-}
-
-void put_labels(std::string& out, std::string_view what, const std::vector<LabelDef>& labels) {
-  std::vector<const LabelDef*> sorted;
-  for (const LabelDef& label : labels) sorted.push_back(&label);
-  std::stable_sort(sorted.begin(), sorted.end(), [](const LabelDef* a, const LabelDef* b) { return a->name < b->name; });
-  put(out, what);
-  put(out, std::to_string(sorted.size()));
-  for (const LabelDef* label : sorted) {
-    put(out, label->name);
-    put(out, label->renamed_from);
-    put_sorted(out, "ste", label->ste);
-    put_sorted(out, "wall", label->wall);
+// Every field carries its length, so that no two different policies run together into the same bytes.
+class Writer {
+ public:
+  void number(std::uint64_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes_ += static_cast<char>((value >> shift) & 0xff);
   }
+  void text(std::string_view value) {
+    number(value.size());
+    bytes_ += value;
+  }
+  void set(Names names) {
+    std::erase(names, std::string{});
+    std::ranges::sort(names);
+    names.erase(std::ranges::unique(names).begin(), names.end());
+    number(names.size());
+    for (const std::string& name : names) text(name);
+  }
+  void version(Version version) {
+    number(version.major);
+    number(version.minor);
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+void labels(Writer& out, const std::vector<LabelDef>& labels) {
+  std::vector<std::string> rows;
+  for (const LabelDef& label : labels) {
+    Writer row;
+    row.text(label.name);
+    row.text(label.renamed_from);
+    row.set(label.ste);
+    row.set(label.wall);
+    rows.push_back(row.take());
+  }
+  std::ranges::sort(rows);
+  out.number(rows.size());
+  for (const std::string& row : rows) out.text(row);
 }
 
 }  // namespace
 
 std::string canonical_bytes(const PolicyDef& def) {
-  std::string out;
-  put(out, "tvdsim-policy-1");
-  put(out, def.name);
-  put(out, def.version);
-  put(out, def.from ? def.from->first : std::string{});
-  put(out, def.from ? def.from->second : Version{});
-  put(out, def.from ? "updates" : "original");
-  put(out, def.has_ste ? "ste" : "no ste");
-  put(out, def.has_wall ? "wall" : "no wall");
-  put_sorted(out, "ste types", def.ste_types);
-  put_sorted(out, "wall types", def.wall_types);
-  // Sets of one name keep their order: it decides which of them a refusal names.
-  std::vector<const ConflictSetDef*> sets;
-  for (const ConflictSetDef& set : def.conflict_sets) sets.push_back(&set);
-  std::stable_sort(sets.begin(), sets.end(), [](const ConflictSetDef* a, const ConflictSetDef* b) { return a->name < b->name; });
-  put(out, std::to_string(sets.size()));
-  for (const ConflictSetDef* set : sets) put_sorted(out, set->name, set->types);
-  put(out, def.bootstrap);
-  put_labels(out, "vm labels", def.vm_labels);
-  put_labels(out, "resource labels", def.resource_labels);
-  return out;
+  Writer out;
+  out.text("tvdsim policy 1");
+  out.text(def.name);
+  out.version(def.version);
+  out.number(def.from ? 1 : 0);
+  if (def.from) {
+    out.text(def.from->first);
+    out.version(def.from->second);
+  }
+  out.number((def.has_ste ? 1U : 0U) | (def.has_wall ? 2U : 0U));
+  out.set(def.ste_types);
+  out.set(def.wall_types);
+  std::vector<std::string> sets;
+  for (const ConflictSetDef& set : def.conflict_sets) {
+    Writer row;
+    row.text(set.name);
+    row.set(set.types);
+    sets.push_back(row.take());
+  }
+  std::ranges::sort(sets);
+  out.number(sets.size());
+  for (const std::string& set : sets) out.text(set);
+  out.text(def.bootstrap);
+  labels(out, def.vm_labels);
+  labels(out, def.resource_labels);
+  return out.take();
 }
 
-Digest canonical_digest(const PolicyDef& def) {
+Digest policy_digest(const PolicyDef& def) {
   const std::string bytes = canonical_bytes(def);
   Digest digest{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 || size != digest.size()) {
-    throw sim::WorldError("cannot compute a policy's SHA-256 digest", "EVP_Digest");
+  unsigned length = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1 ||
+      length != digest.size()) {
+    throw sim::WorldError("computing a policy's digest", "EVP_Digest");
   }
   return digest;
 }
+
+std::string to_hex(const Digest& digest) { return fmt::format("{:02x}", fmt::join(digest, "")); }
 
 }  // namespace tvdsim::models

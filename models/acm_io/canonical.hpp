@@ -1,9 +1,11 @@
-// One sequence of bytes per meaning: what a policy's digest is computed over.
+// The canonical form of a policy: the same bytes for every file that means the same, and their SHA-256.
 //
-// Name, version, ancestry, types, labels and conflict sets count; their order in the document, blanks, comments, URLs, dates and
-// empty types do not. Every field is written with its length, so that no two policies share their bytes.
+// Order in the file does not count where it decides nothing: types, labels, types of a label and conflict sets are sorted,
+// repeated types of a label or set are one. Comments, layout, dates and addresses are left out; name, version, FromPolicy
+// and renames are in, because they decide whether an update is taken.
 //
-// Cost       linear in the policy, plus one sort.
+// Invariant  equal bytes for definitions that differ in order alone; different bytes for any other difference that decides.
+// Cost       sorts the policy once; SHA-256 of about the size of the text.
 // Threads    pure.
 #pragma once
 
@@ -14,6 +16,7 @@
 namespace tvdsim::models {
 
 std::string canonical_bytes(const PolicyDef& def);
-Digest canonical_digest(const PolicyDef& def);  // SHA-256 of canonical_bytes()
+Digest policy_digest(const PolicyDef& def);
+std::string to_hex(const Digest& digest);
 
 }  // namespace tvdsim::models

@@ -2,44 +2,72 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace tvdsim::models {
+
 namespace {
 
-std::string place(const PolicyDef& def, const std::vector<std::string>& places, std::size_t i) {
-  if (i < places.size()) return places[i];
-  return def.where.empty() ? fmt::format("policy `{}`", def.name) : def.where;
+std::string at(const PolicyDef& policy, const std::string& place) {
+  return place.empty() ? fmt::format("policy `{}`", policy.name) : place;
+}
+
+void dead_sets(const PolicyDef& policy, sim::Findings& findings) {
+  std::set<std::string_view> carried;
+  for (const LabelDef& label : policy.vm_labels) carried.insert(label.wall.begin(), label.wall.end());
+  for (const ConflictSetDef& set : policy.conflict_sets) {
+    std::set<std::string_view> known, live;
+    for (const std::string& type : set.types) {
+      const auto& defined = policy.wall_types;
+      if (std::ranges::find(defined, type) == defined.end()) continue;
+      known.insert(type);
+      if (carried.contains(type)) live.insert(type);
+    }
+    if (known.size() < 2 || known == live) continue;  // fewer than two: TVD-317 has said it
+    std::set<std::string_view> dead;
+    std::ranges::set_difference(known, live, std::inserter(dead, dead.end()));
+    findings.warning(
+        "TVD-301", at(policy, set.where),
+        fmt::format("conflict set `{}` names wall type `{}`, which no label carries: {}.", set.name,
+                    fmt::join(dead, "`, `"),
+                    live.size() < 2 ? "the rule can never fire" : "that part of the rule can never fire"));
+  }
+}
+
+void dead_types(const PolicyDef& policy, sim::Findings& findings) {
+  std::set<std::string_view> carried;
+  for (const auto* labels : {&policy.vm_labels, &policy.resource_labels}) {
+    for (const LabelDef& label : *labels) carried.insert(label.ste.begin(), label.ste.end());
+  }
+  for (std::size_t i = 0; i < policy.ste_types.size(); ++i) {
+    const std::string& type = policy.ste_types[i];
+    if (type.empty() || carried.contains(type)) continue;
+    const auto& places = policy.ste_types_at;
+    findings.warning("TVD-301", at(policy, i < places.size() ? places[i] : std::string()),
+                     fmt::format("STE type `{}` is carried by no label: nobody shares through it.", type));
+  }
+}
+
+void lonely_resources(const PolicyDef& policy, sim::Findings& findings) {
+  std::set<std::string_view> carried;
+  for (const LabelDef& label : policy.vm_labels) carried.insert(label.ste.begin(), label.ste.end());
+  for (const LabelDef& resource : policy.resource_labels) {
+    if (std::ranges::any_of(resource.ste, [&](const std::string& type) { return carried.contains(type); }))
+      continue;
+    findings.warning(
+        "TVD-304", at(policy, resource.where),
+        fmt::format("resource label `{}` shares a type with no VM label: nobody may use it.", resource.name));
+  }
 }
 
 }  // namespace
 
-void lint(const PolicyDef& def, sim::Findings& findings) {
-  std::set<std::string_view> carried_ste, carried_wall, named;
-  for (const auto* labels : {&def.vm_labels, &def.resource_labels}) {
-    for (const LabelDef& label : *labels) {
-      carried_ste.insert(label.ste.begin(), label.ste.end());
-      carried_wall.insert(label.wall.begin(), label.wall.end());
-    }
-  }
-  const std::set<std::string_view> defined(def.wall_types.begin(), def.wall_types.end());
-  for (const ConflictSetDef& set : def.conflict_sets) {
-    for (std::size_t i = 0; i < set.types.size(); ++i) {
-      const std::string& type = set.types[i];
-      named.insert(type);
-      if (!defined.contains(type) || carried_wall.contains(type)) continue;
-      findings.warning("TVD-301", place(def, set.types_at, i),
-                       fmt::format("the conflict set `{}` names the wall type `{}`, which no VM label carries: it can never fire for it.", set.name, type));
-    }
-  }
-  for (std::size_t i = 0; i < def.ste_types.size(); ++i) {
-    if (carried_ste.contains(def.ste_types[i])) continue;
-    findings.warning("TVD-301", place(def, def.ste_types_at, i), fmt::format("no label carries the STE type `{}`.", def.ste_types[i]));
-  }
-  for (std::size_t i = 0; i < def.wall_types.size(); ++i) {
-    if (carried_wall.contains(def.wall_types[i]) || named.contains(def.wall_types[i])) continue;
-    findings.warning("TVD-301", place(def, def.wall_types_at, i), fmt::format("no VM label carries the wall type `{}`.", def.wall_types[i]));
-  }
+void lint(const PolicyDef& policy, sim::Findings& findings) {
+  dead_sets(policy, findings);
+  dead_types(policy, findings);
+  lonely_resources(policy, findings);
 }
 
 }  // namespace tvdsim::models

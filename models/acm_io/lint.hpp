@@ -1,9 +1,10 @@
-// Rules that can never fire: legal, but surely not what was meant. Warnings only.
+// What a policy that compiles says in vain.
 //
-//   TVD-301  a conflict set names a wall type that no VM label carries
-//   TVD-301  a type is defined and no label carries it
+//   TVD-301  a conflict set that can never fire: fewer than two of its types are carried by VM labels
+//   TVD-301  a type that no label carries
+//   TVD-304  a resource label that no VM label shares a type with
+// All are warnings. The findings of compilation come from the reader and are not repeated.
 //
-// Cost       linear in the policy.
 // Threads    pure.
 #pragma once
 
@@ -12,6 +13,6 @@
 
 namespace tvdsim::models {
 
-void lint(const PolicyDef& def, sim::Findings& findings);
+void lint(const PolicyDef& policy, sim::Findings& findings);
 
 }  // namespace tvdsim::models

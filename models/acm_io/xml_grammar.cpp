@@ -11,14 +11,15 @@ constexpr XmlAttribute kName[] = {{"name", true, ""}};
 constexpr XmlElement text(std::string_view name) { return {name, true, {}, {}}; }
 
 constexpr XmlElement type = text("Type"), policy_name = text("PolicyName"), policy_url = text("PolicyUrl"),
-                     reference = text("Reference"), date = text("Date"), name_space_url = text("NameSpaceUrl"),
-                     version = text("Version");
+                     reference = text("Reference"), date = text("Date"),
+                     name_space_url = text("NameSpaceUrl"), version = text("Version");
 constexpr XmlElement label_name{"Name", true, {}, kFrom};
 
 constexpr XmlChild kFromPolicy[] = {{&policy_name, 1, 1}, {&version, 1, 1}};
 constexpr XmlElement from_policy{"FromPolicy", false, kFromPolicy, {}};
-constexpr XmlChild kHeader[] = {{&policy_name, 1, 1}, {&policy_url, 0, 1},     {&reference, 0, 1},  {&date, 0, 1},
-                                {&name_space_url, 0, 1}, {&version, 1, 1}, {&from_policy, 0, 1}};
+constexpr XmlChild kHeader[] = {{&policy_name, 1, 1}, {&policy_url, 0, 1},     {&reference, 0, 1},
+                                {&date, 0, 1},        {&name_space_url, 0, 1}, {&version, 1, 1},
+                                {&from_policy, 0, 1}};
 constexpr XmlElement header{"PolicyHeader", false, kHeader, {}};
 
 constexpr XmlChild kTypes[] = {{&type, 1, kUnbounded}};
@@ -33,7 +34,8 @@ constexpr XmlElement conflict_sets{"ConflictSets", false, kConflicts, {}};
 constexpr XmlChild kWall[] = {{&wall_types, 1, 1}, {&conflict_sets, 0, 1}};
 constexpr XmlElement wall{"ChineseWall", false, kWall, kPriority};
 
-constexpr XmlChild kVmLabel[] = {{&label_name, 1, 1}, {&ste_types, 0, kUnbounded}, {&wall_types, 0, kUnbounded}};
+constexpr XmlChild kVmLabel[] = {
+    {&label_name, 1, 1}, {&ste_types, 0, kUnbounded}, {&wall_types, 0, kUnbounded}};
 constexpr XmlElement vm_label{"VirtualMachineLabel", false, kVmLabel, {}};
 constexpr XmlChild kOneType[] = {{&type, 1, 1}};
 constexpr XmlElement one_ste_type{"SimpleTypeEnforcementTypes", false, kOneType, {}};

@@ -30,8 +30,8 @@ struct XmlAttribute {
 
 struct XmlElement {
   std::string_view name;
-  bool holds_text;                        // text or children, never both
-  std::span<const XmlChild> children;     // in this order
+  bool holds_text;                     // text or children, never both
+  std::span<const XmlChild> children;  // in this order
   std::span<const XmlAttribute> attributes;
 };
 

@@ -2,172 +2,187 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <pugixml.hpp>
 
-#include "models/acm/policy_check.hpp"
 #include "models/acm_io/canonical.hpp"
-#include "models/acm_io/lint.hpp"
-#include "models/acm_io/xml_shape.hpp"
+#include "models/acm_io/xml_schema.hpp"
+#include "models/acm_io/xml_text.hpp"
 
 namespace tvdsim::models {
+
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+pugi::xml_node child(const pugi::xml_node& node, std::string_view name) {
+  return node.find_child([&](const pugi::xml_node& c) { return local_name(c) == name; });
+}
+
+template <class Visit>
+void for_each(const pugi::xml_node& node, std::string_view name, Visit visit) {
+  for (const auto& c : node.children()) {
+    if (local_name(c) == name) visit(c);
+  }
+}
 
 class Reader {
  public:
-  Reader(const Places& places, PolicyMode mode, sim::Findings& findings) : places_(places), mode_(mode), findings_(findings) {}
+  Reader(const Places& places, PolicyMode mode, sim::Findings& findings)
+      : places_(places), strict_(mode == PolicyMode::strict), findings_(findings) {}
 
-  PolicyDef policy(const pugi::xml_node& root) {
-    PolicyDef def;
-    def.where = places_.at(root);
-    header(root.child("PolicyHeader"), def);
-    if (const auto ste = root.child("SimpleTypeEnforcement")) {
-      def.has_ste = true;
-      types(ste.child("SimpleTypeEnforcementTypes"), def.ste_types, def.ste_types_at);
+  PolicyDef read(const pugi::xml_node& root) {
+    def_.where = place_of(root, places_);
+    header(child(root, "PolicyHeader"));
+    if (const auto ste = child(root, "SimpleTypeEnforcement")) {
+      def_.has_ste = true;
+      types(child(ste, "SimpleTypeEnforcementTypes"), def_.ste_types, def_.ste_types_at);
     }
-    if (const auto wall = root.child("ChineseWall")) {
-      def.has_wall = true;
-      types(wall.child("ChineseWallTypes"), def.wall_types, def.wall_types_at);
-      for (const auto& set : wall.child("ConflictSets").children("Conflict")) {
-        ConflictSetDef read{set.attribute("name").value(), {}, places_.at(set), {}};
-        types(set, read.types, read.types_at);
-        def.conflict_sets.push_back(std::move(read));
-      }
+    if (const auto wall = child(root, "ChineseWall")) {
+      def_.has_wall = true;
+      types(child(wall, "ChineseWallTypes"), def_.wall_types, def_.wall_types_at);
+      for_each(child(wall, "ConflictSets"), "Conflict", [&](const pugi::xml_node& c) { conflict(c); });
     }
-    const auto labels = root.child("SecurityLabelTemplate");
-    const auto subjects = labels.child("SubjectLabels");
-    def.bootstrap = subjects.attribute("bootstrap").value();
-    def.bootstrap_at = places_.at(subjects ? subjects : labels);
-    for (const auto& one : subjects.children("VirtualMachineLabel")) def.vm_labels.push_back(label(one));
-    for (const auto& one : labels.child("ObjectLabels").children("ResourceLabel")) def.resource_labels.push_back(label(one));
-    return def;
+    const auto labels = child(root, "SecurityLabelTemplate");
+    if (const auto subjects = child(labels, "SubjectLabels")) {
+      def_.bootstrap = subjects.attribute("bootstrap").value();
+      def_.bootstrap_at = place_of(subjects, places_);
+      for_each(subjects, "VirtualMachineLabel", [&](const pugi::xml_node& n) { label(n, def_.vm_labels); });
+    }
+    for_each(child(labels, "ObjectLabels"), "ResourceLabel",
+             [&](const pugi::xml_node& n) { label(n, def_.resource_labels); });
+    return std::move(def_);
   }
 
  private:
-  void header(const pugi::xml_node& node, PolicyDef& def) {
-    def.name = node.child_value("PolicyName");
-    def.url = node.child_value("PolicyUrl");
-    def.reference = node.child_value("Reference");
-    def.date = node.child_value("Date");
-    def.name_space_url = node.child_value("NameSpaceUrl");
-    def.version = version(node.child("Version"));
-    if (const auto from = node.child("FromPolicy")) {
-      def.from = {from.child_value("PolicyName"), version(from.child("Version"))};
-      def.from_at = places_.at(from);
+  static std::string text(const pugi::xml_node& node) { return node.text().get(); }
+
+  void header(const pugi::xml_node& node) {
+    def_.name = text(child(node, "PolicyName"));
+    def_.url = text(child(node, "PolicyUrl"));
+    def_.reference = text(child(node, "Reference"));
+    def_.date = text(child(node, "Date"));
+    def_.name_space_url = text(child(node, "NameSpaceUrl"));
+    if (const auto n = child(node, "Version")) def_.version = version(n);
+    if (const auto from = child(node, "FromPolicy")) {
+      def_.from_at = place_of(from, places_);
+      const auto n = child(from, "Version");
+      def_.from.emplace(text(child(from, "PolicyName")), n ? version(n) : Version{});
     }
   }
 
-  // Both numbers have one to eight digits, so they fit 32 bits.
   Version version(const pugi::xml_node& node) {
-    if (!node) return {};  // its absence is a finding already
-    const std::string_view text = node.child_value();
-    const std::size_t dot = text.find('.');
-    Version version;
-    if (dot == std::string_view::npos || !number(text.substr(0, dot), version.major) || !number(text.substr(dot + 1), version.minor)) {
-      findings_.error("TVD-318", places_.at(node), fmt::format("the version `{}` is not major.minor.", text),
-                      "two numbers of at most eight digits, such as `1.0`");
+    const std::string written = text(node);
+    const std::size_t dot = written.find('.');
+    const auto part = [&](std::string_view digits, std::uint32_t& value) {
+      const bool form = !digits.empty() && digits.size() <= 8 &&
+                        std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+      if (form) std::from_chars(digits.data(), digits.data() + digits.size(), value);
+      return form;
+    };
+    Version result;
+    if (dot == std::string::npos || !part(std::string_view(written).substr(0, dot), result.major) ||
+        !part(std::string_view(written).substr(dot + 1), result.minor)) {
+      findings_.error("TVD-318", place_of(node, places_),
+                      fmt::format("the version `{}` is not major.minor.", written),
+                      "write two numbers of at most eight digits with a dot between, as in `1.0`");
     }
-    return version;
+    return result;
   }
 
-  static bool number(std::string_view digits, std::uint32_t& value) {
-    if (digits.empty() || digits.size() > 8) return false;
-    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return code == std::errc{} && end == digits.data() + digits.size();
-  }
-
+  // An empty Type names nothing; Xen's own files hold them, because the schema wants at least one.
   void types(const pugi::xml_node& list, std::vector<std::string>& names, std::vector<std::string>& at) {
-    for (const auto& type : list.children("Type")) {
-      // An empty <Type/> names nothing.
-      if (*type.child_value() == '\0') continue;
-      names.emplace_back(type.child_value());
-      at.push_back(places_.at(type));
-    }
+    for_each(list, "Type", [&](const pugi::xml_node& n) {
+      std::string name = text(n);
+      if (name.empty()) return;
+      names.push_back(std::move(name));
+      at.push_back(place_of(n, places_));
+    });
   }
 
-  LabelDef label(const pugi::xml_node& node) {
+  void conflict(const pugi::xml_node& node) {
+    ConflictSetDef set;
+    set.name = node.attribute("name").value();
+    set.where = place_of(node, places_);
+    types(node, set.types, set.types_at);
+    def_.conflict_sets.push_back(std::move(set));
+  }
+
+  void label(const pugi::xml_node& node, std::vector<LabelDef>& labels) {
     LabelDef label;
-    const auto name = node.child("Name");
-    label.name = name.child_value();
+    const auto name = child(node, "Name");
+    label.name = text(name);
     label.renamed_from = name.attribute("from").value();
-    label.where = places_.at(node);
-    only_the_first(node, "SimpleTypeEnforcementTypes", label.name);
-    only_the_first(node, "ChineseWallTypes", label.name);
-    types(node.child("SimpleTypeEnforcementTypes"), label.ste, label.ste_at);
-    types(node.child("ChineseWallTypes"), label.wall, label.wall_at);
-    return label;
+    label.where = place_of(node, places_);
+    const bool is_vm = &labels == &def_.vm_labels;
+    first_list(node, "SimpleTypeEnforcementTypes", label.name, label.ste, label.ste_at);
+    if (is_vm) first_list(node, "ChineseWallTypes", label.name, label.wall, label.wall_at);
+    labels.push_back(std::move(label));
   }
 
-  // The schema lets a label have several lists; Xen's compiler read the first and passed over the rest in silence.
-  void only_the_first(const pugi::xml_node& node, const char* list, std::string_view label) {
-    const auto second = node.child(list).next_sibling(list);
-    if (!second) return;
-    auto message = fmt::format("the label `{}` has a second <{}>; only the first would count.", label, list);
-    const char* help = "put all types into one list";
-    if (mode_ == PolicyMode::strict) findings_.error("TVD-311", places_.at(second), std::move(message), help);
-    else findings_.warning("TVD-311", places_.at(second), std::move(message), help);
+  void first_list(const pugi::xml_node& node, std::string_view list, const std::string& label,
+                  std::vector<std::string>& names, std::vector<std::string>& at) {
+    unsigned count = 0;
+    for_each(node, list, [&](const pugi::xml_node& n) {
+      if (count++ == 0) return types(n, names, at);
+      std::string message = fmt::format("the label `{}` has a second `{}`, which is not read.", label, list);
+      std::string help = "put all its types into one list";
+      if (strict_)
+        findings_.error("TVD-311", place_of(n, places_), std::move(message), std::move(help));
+      else
+        findings_.warning("TVD-311", place_of(n, places_), std::move(message), std::move(help));
+    });
   }
 
   const Places& places_;
-  PolicyMode mode_;
+  bool strict_;
   sim::Findings& findings_;
+  PolicyDef def_;
 };
-
-bool has_error_since(const sim::Findings& findings, std::size_t before) {
-  for (std::size_t i = before; i < findings.list().size(); ++i) {
-    if (findings.list()[i].severity == sim::Severity::error) return true;
-  }
-  return false;
-}
-
-// What can be read although elements may be missing or misplaced, so that meaning is checked in the same go.
-// Nothing when the text is no policy document at all.
-std::optional<PolicyDef> read(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
-  if (text.size() > kMostBytes) {
-    findings.error("TVD-310", std::string(where), fmt::format("the policy is {} bytes long; at most {} are read.", text.size(), kMostBytes));
-    return std::nullopt;
-  }
-  const Places places(text, where);
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    findings.error("TVD-310", places.at(static_cast<std::ptrdiff_t>(nul)), "the text holds a zero byte, which XML does not allow.");
-    return std::nullopt;
-  }
-  pugi::xml_document document;
-  const auto result = document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype, pugi::encoding_utf8);
-  if (!result) {
-    findings.error("TVD-310", places.at(result.offset), fmt::format("not well-formed XML: {}.", result.description()));
-    return std::nullopt;
-  }
-  for (const auto& node : document.children()) {
-    if (node.type() != pugi::node_doctype) continue;
-    findings.error("TVD-310", places.at(node), "a document type declaration is not read.", "remove <!DOCTYPE …>");
-  }
-  if (!check_shape(document.document_element(), places, findings)) return std::nullopt;
-  return Reader(places, mode, findings).policy(document.document_element());
-}
 
 }  // namespace
 
-std::optional<PolicyDef> parse_policy_xml(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
-  const std::size_t before = findings.list().size();
-  auto def = read(text, where, mode, findings);
-  if (has_error_since(findings, before)) return std::nullopt;
-  return def;
+std::optional<PolicyDef> parse_policy_xml(std::string_view text, std::string_view where, PolicyMode mode,
+                                          sim::Findings& findings) {
+  const Places places(text, where);
+  const auto malformed = [&](std::size_t offset, std::string message) {
+    findings.error("TVD-310", places.at(offset), std::move(message));
+    return std::nullopt;
+  };
+  if (const auto problem = text_problem(text)) return malformed(problem->offset, problem->message);
+  pugi::xml_document document;
+  const unsigned options =
+      pugi::parse_cdata | pugi::parse_escapes | pugi::parse_wconv_attribute | pugi::parse_eol;
+  const auto result = document.load_buffer(text.data(), text.size(), options, pugi::encoding_utf8);
+  if (!result) {
+    return malformed(static_cast<std::size_t>(std::max<std::ptrdiff_t>(result.offset, 0)),
+                     fmt::format("the text is not well-formed XML: {}.", result.description()));
+  }
+  const auto root = document.document_element();
+  check_structure(root, places, findings);
+  if (local_name(root) != "SecurityPolicyDefinition") return std::nullopt;
+  return Reader(places, mode, findings).read(root);
 }
 
-std::shared_ptr<const Policy> load_policy_xml(std::string_view text, std::string_view where, PolicyMode mode, sim::Findings& findings) {
-  const std::size_t before = findings.list().size();
-  auto def = read(text, where, mode, findings);
-  if (!def) return nullptr;
-  lint(*def, findings);
-  if (has_error_since(findings, before)) {
-    check_policy(*def, mode, findings);
-    return nullptr;
+LoadedPolicy load_policy_xml(std::string_view text, std::string_view where, PolicyMode mode) {
+  LoadedPolicy loaded;
+  auto def = parse_policy_xml(text, where, mode, loaded.findings);
+  if (!def) return loaded;
+  const Digest digest = policy_digest(*def);
+  auto policy = Policy::compile(std::move(*def), mode, digest, loaded.findings);
+  if (!loaded.findings.any_error()) loaded.policy = std::move(policy);
+  return loaded;
+}
+
+std::shared_ptr<const Policy> load_policy_xml(std::string_view text, std::string_view where, PolicyMode mode,
+                                              sim::Findings& findings) {
+  LoadedPolicy loaded = load_policy_xml(text, where, mode);
+  for (const sim::Finding& f : loaded.findings.list()) {
+    if (f.severity == sim::Severity::error)
+      findings.error(f.code, f.where, f.message, f.help);
+    else
+      findings.warning(f.code, f.where, f.message, f.help);
   }
-  const Digest digest = canonical_digest(*def);
-  return Policy::compile(std::move(*def), mode, digest, findings);
+  return loaded.policy;
 }
 
 }  // namespace tvdsim::models

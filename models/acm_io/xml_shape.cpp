@@ -18,8 +18,10 @@ class Shape {
 
   void element(const pugi::xml_node& node, const XmlElement& grammar) {
     attributes(node, grammar);
-    if (grammar.holds_text) only_text(node, grammar);
-    else children(node, grammar);
+    if (grammar.holds_text)
+      only_text(node, grammar);
+    else
+      children(node, grammar);
   }
 
  private:
@@ -35,9 +37,11 @@ class Shape {
       if (name == "xmlns" || name.starts_with("xmlns:") || name.starts_with("xsi:")) continue;
       const auto found = std::ranges::find(grammar.attributes, name, &XmlAttribute::name);
       if (found == grammar.attributes.end()) {
-        object(node, fmt::format("<{}> has no attribute `{}`.", grammar.name, name), sim::suggest(name, known));
+        object(node, fmt::format("<{}> has no attribute `{}`.", grammar.name, name),
+               sim::suggest(name, known));
       } else if (!found->only_value.empty() && found->only_value != written.value()) {
-        object(node, fmt::format("<{} {}=\"{}\">: the only value is `{}`.", grammar.name, name, written.value(), found->only_value));
+        object(node, fmt::format("<{} {}=\"{}\">: the only value is `{}`.", grammar.name, name,
+                                 written.value(), found->only_value));
       }
     }
     for (const XmlAttribute& attribute : grammar.attributes) {
@@ -50,7 +54,8 @@ class Shape {
   void only_text(const pugi::xml_node& node, const XmlElement& grammar) {
     for (const pugi::xml_node& child : node.children()) {
       if (child.type() == pugi::node_element) {
-        object(child, fmt::format("<{}> stands inside <{}>, which holds text only.", child.name(), grammar.name));
+        object(child,
+               fmt::format("<{}> stands inside <{}>, which holds text only.", child.name(), grammar.name));
       }
     }
   }
@@ -62,18 +67,21 @@ class Shape {
     std::size_t furthest = 0;
     for (const pugi::xml_node& child : node.children()) {
       if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata) {
-        if (!is_blank(child.value())) object(child, fmt::format("<{}> holds elements only, not text.", grammar.name));
+        if (!is_blank(child.value()))
+          object(child, fmt::format("<{}> holds elements only, not text.", grammar.name));
         continue;
       }
       if (child.type() != pugi::node_element) continue;
       const auto place = std::ranges::find(known, std::string_view(child.name()));
       if (place == known.end()) {
-        object(child, fmt::format("<{}> is not allowed in <{}>.", child.name(), grammar.name), sim::suggest(child.name(), known));
+        object(child, fmt::format("<{}> is not allowed in <{}>.", child.name(), grammar.name),
+               sim::suggest(child.name(), known));
         continue;
       }
       const auto index = static_cast<std::size_t>(place - known.begin());
       if (index < furthest) {
-        object(child, fmt::format("<{}> comes after <{}>; it must come before.", child.name(), known[furthest]));
+        object(child,
+               fmt::format("<{}> comes after <{}>; it must come before.", child.name(), known[furthest]));
       }
       furthest = std::max(furthest, index);
       if (++seen[index] == grammar.children[index].at_most + 1) {
@@ -83,7 +91,8 @@ class Shape {
       element(child, *grammar.children[index].element);
     }
     for (std::size_t i = 0; i < known.size(); ++i) {
-      if (seen[i] < grammar.children[i].at_least) object(node, fmt::format("<{}> lacks <{}>.", grammar.name, known[i]));
+      if (seen[i] < grammar.children[i].at_least)
+        object(node, fmt::format("<{}> lacks <{}>.", grammar.name, known[i]));
     }
   }
 
@@ -115,7 +124,8 @@ std::string Places::at(const pugi::xml_node& node) const {
 bool check_shape(const pugi::xml_node& root, const Places& places, sim::Findings& findings) {
   const XmlElement& grammar = policy_grammar();
   if (grammar.name != root.name()) {
-    findings.error("TVD-311", places.at(root), fmt::format("the document is a <{}>, not a <{}>.", root.name(), grammar.name),
+    findings.error("TVD-311", places.at(root),
+                   fmt::format("the document is a <{}>, not a <{}>.", root.name(), grammar.name),
                    "this reads sHype policies as Xen 3.x and 4.x wrote them");
     return false;
   }

@@ -5,100 +5,91 @@
 #include <pugixml.hpp>
 #include <sstream>
 
+#include "models/acm_io/xml_schema.hpp"
+
 namespace tvdsim::models {
+
 namespace {
 
-pugi::xml_node add(pugi::xml_node& parent, const char* name) { return parent.append_child(name); }
-
-void add_text(pugi::xml_node& parent, const char* name, const std::string& text) {
-  add(parent, name).append_child(pugi::node_pcdata).set_value(text.c_str());
+pugi::xml_node text_child(pugi::xml_node parent, const char* name, const std::string& value) {
+  auto node = parent.append_child(name);
+  node.text().set(value.c_str());
+  return node;
 }
 
-void add_if(pugi::xml_node& parent, const char* name, const std::string& text) {
-  if (!text.empty()) add_text(parent, name, text);
+void optional_text(pugi::xml_node parent, const char* name, const std::string& value) {
+  if (!value.empty()) text_child(parent, name, value);
 }
 
-std::string text_of(Version version) { return fmt::format("{}.{}", version.major, version.minor); }
+std::string to_text(Version version) { return fmt::format("{}.{}", version.major, version.minor); }
 
-void add_types(pugi::xml_node& list, const std::vector<std::string>& types) {
-  for (const std::string& type : types) add_text(list, "Type", type);
-  // The schema asks for one entry at least; an empty one names nothing.
-  if (types.empty()) add(list, "Type");
+// The schema wants at least one Type in a list; an empty one names nothing.
+void types(pugi::xml_node list, const std::vector<std::string>& names) {
+  for (const std::string& name : names) text_child(list, "Type", name);
+  if (names.empty()) list.append_child("Type");
 }
 
-void add_label(pugi::xml_node& parent, const char* kind, const LabelDef& label, bool resource) {
-  pugi::xml_node node = add(parent, kind);
-  pugi::xml_node name = add(node, "Name");
-  if (!label.renamed_from.empty()) name.append_attribute("from") = label.renamed_from.c_str();
-  name.append_child(pugi::node_pcdata).set_value(label.name.c_str());
-  if (resource || !label.ste.empty()) {
-    pugi::xml_node list = add(node, "SimpleTypeEnforcementTypes");
-    add_types(list, label.ste);
-  }
-  if (!label.wall.empty()) {
-    pugi::xml_node list = add(node, "ChineseWallTypes");
-    add_types(list, label.wall);
-  }
+void header(pugi::xml_node root, const PolicyDef& def) {
+  auto node = root.append_child("PolicyHeader");
+  text_child(node, "PolicyName", def.name);
+  optional_text(node, "PolicyUrl", def.url);
+  optional_text(node, "Reference", def.reference);
+  optional_text(node, "Date", def.date);
+  optional_text(node, "NameSpaceUrl", def.name_space_url);
+  text_child(node, "Version", to_text(def.version));
+  if (!def.from) return;
+  auto from = node.append_child("FromPolicy");
+  text_child(from, "PolicyName", def.from->first);
+  text_child(from, "Version", to_text(def.from->second));
 }
 
-void add_header(pugi::xml_node& root, const PolicyDef& def) {
-  pugi::xml_node header = add(root, "PolicyHeader");
-  add_text(header, "PolicyName", def.name);
-  add_if(header, "PolicyUrl", def.url);
-  add_if(header, "Reference", def.reference);
-  add_if(header, "Date", def.date);
-  add_if(header, "NameSpaceUrl", def.name_space_url);
-  add_text(header, "Version", text_of(def.version));
-  if (def.from) {
-    pugi::xml_node from = add(header, "FromPolicy");
-    add_text(from, "PolicyName", def.from->first);
-    add_text(from, "Version", text_of(def.from->second));
-  }
-}
-
-void add_parts(pugi::xml_node& root, const PolicyDef& def) {
-  if (def.has_ste) {
-    pugi::xml_node part = add(root, "SimpleTypeEnforcement");
-    pugi::xml_node list = add(part, "SimpleTypeEnforcementTypes");
-    add_types(list, def.ste_types);
-  }
-  if (!def.has_wall) return;
-  pugi::xml_node part = add(root, "ChineseWall");
-  pugi::xml_node list = add(part, "ChineseWallTypes");
-  add_types(list, def.wall_types);
-  if (def.conflict_sets.empty()) return;
-  pugi::xml_node sets = add(part, "ConflictSets");
-  for (const ConflictSetDef& set : def.conflict_sets) {
-    pugi::xml_node node = add(sets, "Conflict");
-    node.append_attribute("name") = set.name.c_str();
-    add_types(node, set.types);
-  }
+void label(pugi::xml_node parent, const char* kind, const LabelDef& label) {
+  auto node = parent.append_child(kind);
+  auto name = text_child(node, "Name", label.name);
+  if (!label.renamed_from.empty()) name.append_attribute("from").set_value(label.renamed_from.c_str());
+  const bool resource = std::string_view(kind) == "ResourceLabel";
+  if (resource || !label.ste.empty()) types(node.append_child("SimpleTypeEnforcementTypes"), label.ste);
+  if (!label.wall.empty()) types(node.append_child("ChineseWallTypes"), label.wall);
 }
 
 }  // namespace
 
 std::string write_policy_xml(const PolicyDef& def) {
   pugi::xml_document document;
-  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
-  declaration.append_attribute("version") = "1.0";
-  declaration.append_attribute("encoding") = "UTF-8";
-  pugi::xml_node root = document.append_child("SecurityPolicyDefinition");
-  root.append_attribute("xmlns") = "http://www.ibm.com";
-  add_header(root, def);
-  add_parts(root, def);
-  pugi::xml_node labels = add(root, "SecurityLabelTemplate");
+  auto declaration = document.append_child(pugi::node_declaration);
+  declaration.append_attribute("version").set_value("1.0");
+  declaration.append_attribute("encoding").set_value("UTF-8");
+  auto root = document.append_child("SecurityPolicyDefinition");
+  root.append_attribute("xmlns").set_value(std::string(kPolicyNamespace).c_str());
+  header(root, def);
+  if (def.has_ste) {
+    types(root.append_child("SimpleTypeEnforcement").append_child("SimpleTypeEnforcementTypes"),
+          def.ste_types);
+  }
+  if (def.has_wall) {
+    auto wall = root.append_child("ChineseWall");
+    wall.append_attribute("priority").set_value("PrimaryPolicyComponent");
+    types(wall.append_child("ChineseWallTypes"), def.wall_types);
+    auto sets = def.conflict_sets.empty() ? pugi::xml_node() : wall.append_child("ConflictSets");
+    for (const ConflictSetDef& set : def.conflict_sets) {
+      auto node = sets.append_child("Conflict");
+      node.append_attribute("name").set_value(set.name.c_str());
+      types(node, set.types);
+    }
+  }
+  auto labels = root.append_child("SecurityLabelTemplate");
   if (!def.vm_labels.empty()) {
-    pugi::xml_node subjects = add(labels, "SubjectLabels");
-    subjects.append_attribute("bootstrap") = def.bootstrap.c_str();
-    for (const LabelDef& label : def.vm_labels) add_label(subjects, "VirtualMachineLabel", label, false);
+    auto subjects = labels.append_child("SubjectLabels");
+    subjects.append_attribute("bootstrap").set_value(def.bootstrap.c_str());
+    for (const LabelDef& vm : def.vm_labels) label(subjects, "VirtualMachineLabel", vm);
   }
   if (!def.resource_labels.empty()) {
-    pugi::xml_node objects = add(labels, "ObjectLabels");
-    for (const LabelDef& label : def.resource_labels) add_label(objects, "ResourceLabel", label, true);
+    auto objects = labels.append_child("ObjectLabels");
+    for (const LabelDef& resource : def.resource_labels) label(objects, "ResourceLabel", resource);
   }
   std::ostringstream out;
-  document.save(out, "  ");
-  return out.str();
+  document.save(out, "  ", pugi::format_indent, pugi::encoding_utf8);
+  return std::move(out).str();
 }
 
 }  // namespace tvdsim::models

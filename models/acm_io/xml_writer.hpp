@@ -1,9 +1,8 @@
-// A policy definition as sHype XML, in document order: what parse_policy_xml() reads back to the same definition.
+// Writes a policy in the XML of Xen 3.x, so that reading it again gives the same definitions in the same order.
 //
-// Invariant  parse(write(def)) == def for every def that parse() gave; write(parse(write(def))) is byte-identical.
-// Cost       linear in the policy.
+// Invariant  same_definitions(def, read(write(def))) for every def that was read or compiles.
 // Threads    pure.
-// Leaves out comments and blanks of the original text, the priority attribute (Xen's compiler ignored it).
+// Leaves out comments and layout of a file that was read; empty types, which name nothing.
 #pragma once
 
 #include <string>
