@@ -60,7 +60,7 @@ std::string sentence(const Policy& policy, const sim::Request& request, sim::Rul
                      std::string_view other_name) {
   const std::string_view form = sim::sentence_of(rule);
   std::string text;
-  // One pass: a name that looks like a placeholder is not looked at again.
+  // One pass: a name that holds braces is not looked at again.
   for (std::size_t at = 0; at < form.size();) {
     const std::string_view rest = form.substr(at);
     if (rest.starts_with("{types}")) {

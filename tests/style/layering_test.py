@@ -55,6 +55,7 @@ THIRD_PARTY_IN_TESTS = r"tests/[\w/]+\.(cpp|hpp)"
 # The system's own C headers: in .cpp files only.
 POSIX = re.compile(r"(sys/\w+|unistd|fcntl|signal|poll|dirent|dlfcn|netdb|netinet/\w+|arpa/\w+|pthread|errno|string|time"
                    r"|link|sched|spawn|termios|execinfo|sanitizer/\w+)\.h")
+PLAIN_C = re.compile(r"std(int|def|bool)\.h")
 STANDARD = re.compile(r"[a-z_]+")
 
 # Ground truth is read by tests, attacks and reports alone; everyone else lives on evidence.
@@ -90,7 +91,7 @@ def _foreign_header_problem(path: str, name: str) -> str:
             if re.fullmatch(allowed, path) or re.fullmatch(THIRD_PARTY_IN_TESTS, path):
                 return ""
             return f"<{name}> belongs in {allowed} alone"
-    if STANDARD.fullmatch(name):
+    if STANDARD.fullmatch(name) or (PLAIN_C.fullmatch(name) and path.endswith(".h")):
         return ""
     if POSIX.fullmatch(name):
         return "" if path.endswith(".cpp") or path.startswith(("tests/", "pybind/")) else f"<{name}> belongs in a .cpp file"
