@@ -1,0 +1,120 @@
+#include "scenarios/attack_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scenarios/spec_text.hpp"
+#include "sim/engine/chooser.hpp"
+#include "sim/engine/engine.hpp"
+
+namespace tvdsim::scenarios {
+namespace {
+
+using models::Attack;
+using models::ControlMode;
+using models::Staging;
+
+struct Played {
+  models::Verdicts verdicts;
+  std::string fingerprint;
+};
+
+// One staging, from an empty datacenter to the verdict.
+Played play(const Attack& attack, Staging staging, ControlMode mode, std::uint64_t seed, sim::Chooser* chooser = nullptr) {
+  sim::Engine engine(seed);
+  engine.set_chooser(chooser);
+  models::Datacenter datacenter(engine, attack.stage(staging, mode));
+  for (const auto& step : attack.steps(staging)) datacenter.schedule(step);
+  engine.run_until(sim::Time{} + attack.duration());
+  datacenter.finish();
+  Played out;
+  out.verdicts = attack.judge(staging, datacenter, engine.trace());
+  out.fingerprint = engine.trace().fingerprint();
+  return out;
+}
+
+// What came of it, in one word; see the header.
+std::string_view outcome_of(Staging staging, const models::Verdicts& verdicts) {
+  if (staging == Staging::near_miss) return verdicts.worked && !verdicts.harm ? "works" : "broken";
+  if (verdicts.noticed) return verdicts.refused && !verdicts.harm ? "stopped" : "detected";
+  if (verdicts.harm) return "harm";
+  return verdicts.refused ? "stopped" : "broken";
+}
+
+std::vector<std::string> known_attacks() {
+  std::vector<std::string> ids;
+  for (const auto* attack : models::attacks()) ids.emplace_back(attack->id());
+  return ids;
+}
+
+// A race is only shown by all of its orders.
+bool is_race(const Attack& attack) { return attack.control() == models::Control::reservation; }
+
+AttackRow row_of(const Attack& attack, std::uint64_t seed) {
+  AttackRow row;
+  row.attack = attack.id();
+  row.title = attack.title();
+  row.source = attack.source();
+  row.control = sim::to_text(attack.control());
+  row.off = run_attack(attack, Staging::ablated, ControlMode::off, seed);
+  row.monitor = run_attack(attack, Staging::controlled, ControlMode::monitor, seed);
+  row.on = run_attack(attack, Staging::controlled, ControlMode::on, seed);
+  row.near_miss = run_attack(attack, Staging::near_miss, ControlMode::on, seed);
+  if (is_race(attack)) {
+    for (const auto mode : {ControlMode::off, ControlMode::on}) row.orders.push_back(run_interleavings(attack, mode, seed));
+  }
+  return row;
+}
+
+}  // namespace
+
+AttackCell run_attack(const Attack& attack, Staging staging, ControlMode mode, std::uint64_t seed) {
+  const auto played = play(attack, staging, mode, seed);
+  const auto& v = played.verdicts;
+  AttackCell cell;
+  cell.attack = attack.id();
+  cell.control = sim::to_text(attack.control());
+  cell.staging = models::to_text(staging);
+  cell.mode = sim::to_text(mode);
+  cell.outcome = outcome_of(staging, v);
+  cell.witness = v.witness;
+  cell.harm = v.harm;
+  cell.refused = v.refused;
+  cell.noticed = v.noticed;
+  cell.worked = v.worked;
+  cell.fingerprint = played.fingerprint;
+  return cell;
+}
+
+Interleavings run_interleavings(const Attack& attack, ControlMode mode, std::uint64_t seed, std::uint64_t limit) {
+  const auto staging = mode == ControlMode::off ? Staging::ablated : Staging::controlled;
+  Interleavings out;
+  out.attack = attack.id();
+  out.mode = sim::to_text(mode);
+  sim::AllOrders orders;
+  bool more = true;
+  while (more && out.visited < limit) {
+    const auto verdicts = play(attack, staging, mode, seed, &orders).verdicts;
+    ++out.visited;
+    out.harmed += verdicts.harm ? 1 : 0;
+    out.refused += verdicts.refused ? 1 : 0;
+    more = orders.next();
+  }
+  out.complete = !more;
+  return out;
+}
+
+AttackMatrix attack_matrix(std::span<const std::string> ids, std::uint64_t seed) {
+  AttackMatrix matrix;
+  const auto known = known_attacks();
+  sim::Findings findings;
+  for (const auto& id : ids) {
+    if (!models::find_attack(id)) findings.error("TVD-101", id, fmt::format("attack `{}` is not modelled.", id), sim::suggest(id, known));
+  }
+  findings.throw_if_any();
+  for (const auto& id : ids.empty() ? std::span<const std::string>(known) : ids) matrix.rows.push_back(row_of(*models::find_attack(id), seed));
+  return matrix;
+}
+
+}  // namespace tvdsim::scenarios

@@ -1,0 +1,72 @@
+#include "scenarios/build.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "models/acm_io/xml_reader.hpp"
+#include "scenarios/spec_text.hpp"
+
+namespace tvdsim::scenarios {
+namespace {
+
+// A host's link is as fast as the slower of its own adapter and the switch, and as slow to answer as the slower of both.
+void connect(std::vector<models::HostSetup>& hosts, const std::vector<SwitchSpec>& switches) {
+  std::map<std::string_view, models::HostSetup*> by_name;
+  for (auto& host : hosts) by_name[host.name] = &host;
+  for (const auto& one : switches) {
+    for (const auto& name : one.hosts) {
+      auto& host = *by_name.at(name);
+      host.nic_rate = std::min(host.nic_rate, one.rate);
+      host.nic_latency = std::max(host.nic_latency, one.latency);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& spec, std::string_view where,
+                                                                    sim::Findings& findings) {
+  std::vector<std::shared_ptr<const models::Policy>> compiled;
+  for (std::size_t i = 0; i < spec.policies.size(); ++i) {
+    const auto& source = spec.policies[i];
+    compiled.push_back(models::load_policy_xml(source.xml, place(where, fmt::format("policies[{}].xml", i)), source.mode, findings));
+  }
+  if (compiled.empty()) compiled.push_back(models::Policy::deny_all());
+  return compiled;
+}
+
+models::DatacenterSetup build_setup(const Spec& spec) {
+  models::DatacenterSetup setup;
+  sim::Findings findings;
+  setup.policies = compile_policies(spec, spec.name, findings);
+  findings.throw_if_any();
+  for (std::size_t i = 0; i < sim::kControls; ++i) {
+    const auto control = static_cast<sim::Control>(i);
+    setup.controls.set(control, control_mode(spec, control));
+  }
+  setup.history = spec.history;
+  setup.deny_all = spec.deny_all;
+  setup.hosts = spec.hosts;
+  connect(setup.hosts, spec.switches);
+  setup.disks = spec.disks;
+  setup.vms = spec.vms;
+  setup.faults = spec.faults;
+  setup.message_latency = spec.message_latency;
+  return setup;
+}
+
+std::vector<models::Action> build_actions(const Spec& spec) {
+  auto actions = spec.actions;
+  for (auto& action : actions) {
+    if (action.kind != models::ActionKind::update_policy) continue;
+    const auto named = std::find_if(spec.policies.begin(), spec.policies.end(),
+                                    [&](const PolicySource& policy) { return policy.name == action.policy; });
+    TVDSIM_ASSERT(named != spec.policies.end(), "check_spec refuses an update to a policy that is not there");
+    action.policy_index = static_cast<std::uint32_t>(named - spec.policies.begin());
+  }
+  return actions;
+}
+
+}  // namespace tvdsim::scenarios

@@ -1,0 +1,118 @@
+#include "scenarios/run.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "scenarios/json.hpp"
+#include "scenarios/manifest.hpp"
+#include "scenarios/report.hpp"
+#include "scenarios/run_directory.hpp"
+#include "scenarios/simulation.hpp"
+#include "sim/trace/sinks/npy_sink.hpp"
+#include "sim/trace/sinks/sqlite_sink.hpp"
+
+namespace tvdsim::scenarios {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Tells the caller how far it is; called by the engine about once a second.
+struct Reporter {
+  const Spec& spec;
+  const RunOptions& options;
+  Simulation& simulation;
+  Clock::time_point start;
+
+  static void tell(void* self, sim::Time now, std::uint64_t events) {
+    auto& me = *static_cast<Reporter*>(self);
+    const auto& counts = me.simulation.counts();
+    me.options.progress(me.options.self, {now, me.spec.until, events, counts.decisions, counts.denied, seconds_since(me.start)});
+  }
+};
+
+void record(Manifest& manifest, Simulation& simulation, bool finished) {
+  auto& trace = simulation.engine().trace();
+  const auto& counts = simulation.counts();
+  manifest.status = finished ? "complete" : "interrupted";
+  manifest.reached = simulation.engine().now();
+  manifest.fingerprint = trace.fingerprint();
+  manifest.events = simulation.engine().events_handled();
+  manifest.decisions = counts.decisions;
+  manifest.denied = counts.denied;
+  manifest.warned = counts.warned;
+  for (std::size_t i = 0; i < sim::table_infos().size(); ++i) {
+    manifest.counts.emplace_back(sim::table_infos()[i].name, trace.count(static_cast<sim::TableId>(i)));
+  }
+}
+
+// Everything but the manifest, which comes last.
+void write_results(RunDirectory& directory, const Spec& spec, const Manifest& manifest, const sim::Trace& trace, bool bulk) {
+  sim::write_sqlite(trace, directory.part("run.sqlite"));
+  directory.adopt("run.sqlite");
+  if (bulk) {
+    sim::write_npy(trace, directory.part("columns"));
+    directory.adopt("columns");
+  }
+  directory.write("report.txt", report(spec, manifest, trace));
+}
+
+// The manifest says why, if the disk still takes that much; if not, it goes on saying `running`.
+void record_failure(RunDirectory& directory, Manifest manifest, std::string_view why) noexcept {
+  try {
+    manifest.status = "failed";
+    manifest.error = why;
+    directory.write("manifest.json", to_json(manifest));
+    directory.finish();
+  } catch (const std::exception&) {
+  }
+}
+
+void simulate(const Spec& spec, const RunOptions& options, RunDirectory& directory, Manifest& manifest) {
+  const auto start = Clock::now();
+  Simulation simulation(spec, options.store_events);
+  Reporter reporter{spec, options, simulation, start};
+  if (options.progress) simulation.engine().on_progress(&Reporter::tell, &reporter);
+  const bool finished = simulation.run(options.stop);
+  record(manifest, simulation, finished);
+  if (const auto broken = simulation.datacenter().check_invariants(); !broken.empty()) {
+    record_failure(directory, manifest, broken);
+    sim::bug("Datacenter::check_invariants()", broken.c_str(), __FILE__, __LINE__);
+  }
+  write_results(directory, spec, manifest, simulation.engine().trace(), options.store_events);
+  manifest.wall_s = seconds_since(start);
+}
+
+}  // namespace
+
+RunResult run(const Spec& spec, const RunOptions& options) {
+  sim::Findings findings;
+  check_spec(spec, spec.name, findings);
+  findings.throw_if_any();
+  RunDirectory directory(options.out, spec_hash(spec));
+  auto manifest = begin_manifest(spec, options.argv, findings.list());
+  try {
+    directory.write("manifest.json", to_json(manifest));
+    directory.write("spec.json", write_spec(spec));
+    simulate(spec, options, directory, manifest);
+    directory.write("manifest.json", to_json(manifest));
+  } catch (const std::exception& error) {
+    record_failure(directory, manifest, error.what());
+    throw;
+  }
+  directory.finish();
+  return {manifest.status,    manifest.fingerprint, directory.path(), manifest.events,
+          manifest.decisions, manifest.denied,      manifest.warned,  manifest.wall_s};
+}
+
+std::string to_json(const RunResult& result) {
+  Json all = Json::object();
+  all.add("status", result.status).add("fingerprint", result.fingerprint).add("directory", result.directory);
+  all.add("events", result.events).add("decisions", result.decisions).add("denied", result.denied).add("warned", result.warned);
+  all.add("wall_s", result.wall_s);
+  return to_line(all);
+}
+
+}  // namespace tvdsim::scenarios

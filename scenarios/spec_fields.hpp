@@ -1,0 +1,128 @@
+// The fields of a Spec, once: reader, writer and diff all walk this list, so none can forget a field that another has.
+//
+// fields(visitor, part) calls one method of the visitor per field, in canonical order. A visitor has:
+//   required(name, text)   a text that must be there           text(name, text)      one that may be absent
+//   flag(name, bool)       true or false                       count(name, number, required = false)   a whole number
+//   share(name, double)    0 … 1                               texts(name, list)     a list of texts
+//   bytes(name, Bytes)     "name": "4 GiB" or "name_bytes"     rate(name, BitRate)   "10 Gbit/s" or name_bit_s
+//   span(name, Duration)   "20 us" or name_ns                  instant(name, Time)   the same; must be there
+//   choice(name, value, words)   one of the words, by index    parts(name, list)     a list of objects, each with fields()
+//   modes(name, map)       control name -> off | monitor | on  actions(name, list)   objects whose fields follow actions.def
+//
+// Threads    pure.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <string_view>
+#include <type_traits>
+
+#include "scenarios/spec.hpp"
+
+namespace tvdsim::scenarios {
+
+inline constexpr std::array<std::string_view, 2> kPolicyModes{"strict", "xen33"};
+inline constexpr std::array<std::string_view, 4> kFaultKinds{"loss", "delay", "duplicate", "crash"};
+inline constexpr std::array<std::string_view, 3> kControlModes{"off", "monitor", "on"};
+
+// `Part` may be const: the writer's is.
+template <class Part, class Plain>
+concept PartOf = std::same_as<std::remove_const_t<Part>, Plain>;
+
+template <class Visitor, PartOf<PolicySource> Part>
+void fields(Visitor& v, Part& policy) {
+  v.required("name", policy.name);
+  v.choice("mode", policy.mode, kPolicyModes);
+  v.required("xml", policy.xml);
+}
+
+template <class Visitor, PartOf<models::HostSetup> Part>
+void fields(Visitor& v, Part& host) {
+  v.required("name", host.name);
+  v.text("label", host.label);
+  v.count("cores", host.cores);
+  v.bytes("memory", host.memory);
+  v.rate("nic_rate", host.nic_rate);
+  v.span("nic_latency", host.nic_latency);
+  v.texts("devices", host.devices);
+  v.flag("tpm", host.tpm);
+}
+
+template <class Visitor, PartOf<models::DiskSetup> Part>
+void fields(Visitor& v, Part& disk) {
+  v.required("name", disk.name);
+  v.text("label", disk.label);
+  v.bytes("size", disk.size);
+  v.text("content", disk.content);
+}
+
+template <class Visitor, PartOf<models::VmSetup> Part>
+void fields(Visitor& v, Part& vm) {
+  v.required("name", vm.name);
+  v.text("label", vm.label);
+  v.required("host", vm.host);
+  v.bytes("memory", vm.memory);
+  v.texts("disks", vm.disks);
+  v.flag("vif", vm.vif);
+  v.flag("vtpm", vm.vtpm);
+  v.flag("start", vm.start);
+}
+
+template <class Visitor, PartOf<SwitchSpec> Part>
+void fields(Visitor& v, Part& one) {
+  v.required("name", one.name);
+  v.texts("hosts", one.hosts);
+  v.rate("rate", one.rate);
+  v.span("latency", one.latency);
+}
+
+template <class Visitor, PartOf<sim::FaultRule> Part>
+void fields(Visitor& v, Part& fault) {
+  v.choice("kind", fault.kind, kFaultKinds);
+  v.text("method", fault.method);
+  v.text("receiver", fault.receiver);
+  v.count("first", fault.first);
+  v.count("count", fault.count);
+  v.share("probability", fault.probability);
+  v.span("delay", fault.delay);
+}
+
+template <class Visitor, PartOf<Spec> Part>
+void fields(Visitor& v, Part& spec) {
+  v.required("name", spec.name);
+  v.count("seed", spec.seed);
+  v.instant("until", spec.until);
+  v.modes("controls", spec.controls);
+  v.flag("history", spec.history);
+  v.flag("deny_all", spec.deny_all);
+  v.span("message_latency", spec.message_latency);
+  v.parts("policies", spec.policies);
+  v.parts("hosts", spec.hosts);
+  v.parts("disks", spec.disks);
+  v.parts("vms", spec.vms);
+  v.parts("switches", spec.switches);
+  v.parts("faults", spec.faults);
+  v.actions("actions", spec.actions);
+}
+
+// One action: what its kind's row in actions.def lists, plus `at` and `principal`.
+template <class Visitor, PartOf<models::Action> Part>
+void action_field(Visitor& v, Part& action, std::string_view name, bool required) {
+  const auto text = [&](auto& field) { required ? v.required(name, field) : v.text(name, field); };
+  if (name == "vm") return text(action.vm);
+  if (name == "other") return text(action.other);
+  if (name == "disk") return text(action.disk);
+  if (name == "host") return text(action.host);
+  if (name == "label") return text(action.label);
+  if (name == "text") return text(action.text);
+  if (name == "device") return text(action.device);
+  if (name == "policy") return text(action.policy);
+  if (name == "mode") return text(action.mode);
+  if (name == "principal") return text(action.principal);
+  if (name == "count") return v.count(name, action.count, required);
+  if (name == "block") return v.count(name, action.block, required);
+  if (name == "pcr") return v.count(name, action.pcr, required);
+  TVDSIM_ASSERT(false, "actions.def names a field that an action does not have");
+}
+
+}  // namespace tvdsim::scenarios
