@@ -26,7 +26,7 @@ class Writer {
   void set(Names names) {
     std::erase(names, std::string{});
     std::ranges::sort(names);
-    names.erase(std::ranges::unique(names).begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
     number(names.size());
     for (const std::string& name : names) text(name);
   }
