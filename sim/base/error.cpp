@@ -15,17 +15,23 @@ std::string joined(const std::vector<Finding>& findings) {
   return text;
 }
 
-// Edits (insert, delete, replace, swap of neighbours) from one word to the other.
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// An edit counts two, a letter in the wrong case one: `GIB` is nearer to `GiB` than to `GB`.
+constexpr std::size_t kEdit = 2, kCase = 1;
+
+// Cost of the edits (insert, delete, replace, swap of neighbours) from one word to the other.
 std::size_t edits(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
+  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j * kEdit;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
+    row[0] = i * kEdit;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replace});
+      const bool same = a[i - 1] == b[j - 1];
+      const std::size_t replace = same ? 0 : lower(a[i - 1]) == lower(b[j - 1]) ? kCase : kEdit;
+      row[j] = std::min({above[j] + kEdit, row[j - 1] + kEdit, above[j - 1] + replace});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
+        row[j] = std::min(row[j], before[j - 2] + kEdit);
       }
     }
     before.swap(above);
@@ -94,12 +100,10 @@ void Findings::throw_if_any() const {
 }
 
 std::string nearest(std::string_view word, std::span<const std::string> known) {
-  const std::size_t limit = std::max<std::size_t>(1, word.size() / 3);
+  const std::size_t limit = std::max<std::size_t>(1, word.size() / 3) * kEdit;
   std::size_t least = limit + 1;
   const std::string* best = nullptr;
   for (const auto& candidate : known) {
-    const std::size_t longer = std::max(word.size(), candidate.size());
-    if (longer - std::min(word.size(), candidate.size()) >= least) continue;
     const std::size_t distance = edits(word, candidate);
     if (distance < least) {
       least = distance;

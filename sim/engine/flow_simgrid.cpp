@@ -381,8 +381,11 @@ void SimGridFlows::cancel(FlowId id, Time now) {
     flow.comm->cancel();
     cancelled_.push_back(flow.comm);
   }
+  const bool pending = !cancelled_.empty();
   std::erase_if(ended_, [slot](const Ended& end) { return end.slot == slot; });
   release(slot);
+  // A cancelled Comm keeps its share of the links until SimGrid has taken a step, here one of no length.
+  if (pending) step(clock());
 }
 
 }  // namespace
