@@ -1,0 +1,28 @@
+// The private extension module `_core`: narrow, JSON text in and out, one file per concern.
+//
+// Nothing here decides, checks or formats: it hands text and numbers through and turns the two kinds of bad news into the
+// Python exceptions of tvdsim/errors.py. What users see is the typed package above it.
+//
+// Threads    the GIL is released while a run, a replay or an attack is under way; all of them one at a time per process.
+// Leaves out everything that Python can say itself: values, tables, plots, the command line.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+
+namespace tvdsim::pybind {
+
+void bind_errors(pybind11::module_& m);     // InputError and WorldError, translated
+void bind_units(pybind11::module_& m);      // quantities, did-you-mean
+void bind_policy(pybind11::module_& m);     // Policy and its decisions
+void bind_wall(pybind11::module_& m);       // one host's Chinese Wall
+void bind_spec(pybind11::module_& m);       // check, canonical form, catalogue
+void bind_run(pybind11::module_& m);        // run, replay, stop
+void bind_analysis(pybind11::module_& m);   // explain, diff
+void bind_attacks(pybind11::module_& m);    // attacks, their orders, the matrix
+
+// Set by a signal or by stop(): the run under way ends at its next event and is kept as interrupted.
+std::atomic<bool>& stop_flag() noexcept;
+
+}  // namespace tvdsim::pybind

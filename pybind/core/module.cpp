@@ -1,0 +1,14 @@
+#include "pybind/core/bindings.hpp"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The core of tvdsim. Private: use the package `tvdsim`.";
+  m.attr("__version__") = TVDSIM_VERSION;
+  tvdsim::pybind::bind_errors(m);
+  tvdsim::pybind::bind_units(m);
+  tvdsim::pybind::bind_policy(m);
+  tvdsim::pybind::bind_wall(m);
+  tvdsim::pybind::bind_spec(m);
+  tvdsim::pybind::bind_run(m);
+  tvdsim::pybind::bind_analysis(m);
+  tvdsim::pybind::bind_attacks(m);
+}

@@ -1,0 +1,51 @@
+"""A Scenario from a Spec: the way back of ``Scenario.to_spec``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Callable, Dict, Type, Union
+
+from . import _core, actions, things, units
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+_KINDS: Dict[str, Type[Any]] = {
+    "hosts": things.Host, "disks": things.Disk, "vms": things.Vm, "switches": things.Switch, "faults": things.Fault,
+}
+_SUFFIX = {"_bytes": "", "_ns": "", "_bit_s": ""}
+_PARSE: Dict[str, Callable[[object], int]] = {
+    "memory": units.size, "size": units.size, "nic_rate": units.bit_rate, "rate": units.bit_rate,
+    "nic_latency": units.duration, "latency": units.duration, "delay": units.duration,
+}
+
+
+def _plain(row: Dict[str, Any]) -> Dict[str, Any]:
+    out: Dict[str, Any] = {}
+    for key, value in row.items():
+        for suffix in _SUFFIX:
+            if key.endswith(suffix) and isinstance(value, int):
+                key = key[: -len(suffix)]
+        if isinstance(value, str) and key in _PARSE:
+            value = _PARSE[key](value)
+        out[key] = tuple(value) if isinstance(value, list) else value
+    return out
+
+
+def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario":
+    """Reads the canonical form, so that what the core refuses is refused here with the same findings."""
+    text = spec if isinstance(spec, str) else json.dumps(spec)
+    data: Dict[str, Any] = json.loads(_core.write_spec(text, "spec"))
+    made = cls(data["name"], seed=data["seed"], history=data["history"], deny_all=data["deny_all"],
+               controls={k: v for k, v in data["controls"].items() if v != "on"},
+               message_latency=units.duration_text(data["message_latency_ns"]))
+    made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]
+    if made.policies:
+        made.mode = made.policies[0][2]
+    for group in ("hosts", "disks", "vms", "switches"):
+        for row in data[group]:
+            made._add(_KINDS[group](**_plain(row)))
+    made.faults = [things.Fault(**_plain(row)) for row in data["faults"]]
+    for row in data["actions"]:
+        made.at(units.duration_text(row["at_ns"]), actions.from_spec(row))
+    return made

@@ -1,0 +1,120 @@
+"""Attacks as values, with three runs each: ablated, controlled, near miss.
+
+>>> from tvdsim import attacks
+>>> attacks.A06.run("ablated", "off").outcome
+'harm'
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Union
+
+from . import _frames, worker
+
+STAGINGS = ("ablated", "controlled", "near_miss")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One staged run of an attack and how it ended.
+
+    ``outcome``: ``harm`` (it happened, unseen), ``detected``, ``stopped``, ``works`` (near miss), or ``broken``.
+    """
+
+    attack: str
+    control: str
+    staging: str
+    mode: str
+    outcome: str
+    witness: str
+    harm: bool
+    refused: bool
+    noticed: bool
+    worked: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The same attack in every order that its simultaneous events allow."""
+
+    attack: str
+    mode: str
+    visited: int
+    harmed: int
+    refused: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack of the catalogue; each run stages it in a little datacenter of its own."""
+
+    id: str
+
+    def run(self, staging: str = "controlled", mode: str = "on", seed: int = 1) -> Cell:
+        """Stages it: ``"ablated"``, ``"controlled"`` or ``"near_miss"``, with its control ``"off"``, ``"monitor"`` or ``"on"``."""
+        args = {"id": self.id, "staging": staging, "mode": mode, "seed": seed}
+        return _cell(json.loads(worker.call("attack", args, f"attack {self.id} has no outcome").result[0]))
+
+    def orders(self, mode: str = "on", seed: int = 1, limit: int = 100_000) -> Orders:
+        """Every interleaving of its simultaneous events."""
+        args = {"id": self.id, "mode": mode, "seed": seed, "limit": limit}
+        return Orders(**json.loads(worker.call("orders", args, f"attack {self.id} has no outcome").result))
+
+
+A01 = Attack("A-01")
+A03 = Attack("A-03")
+A06 = Attack("A-06")
+ALL = (A01, A03, A06)
+
+
+def _cell(row: Dict[str, Any]) -> Cell:
+    return Cell(**{name: row[name] for name in Cell.__dataclass_fields__})
+
+
+class Matrix:
+    """Attacks by control off, monitor, on, and near miss."""
+
+    def __init__(self, data: str, text: str) -> None:
+        self._data: Dict[str, Any] = json.loads(data)
+        self._text = text.rstrip("\n")
+
+    @property
+    def rows(self) -> List[Dict[str, Any]]:
+        """A row per attack: ``attack``, ``title``, ``control``, and the cells ``off``, ``monitor``, ``on``, ``near_miss``."""
+        return list(self._data["rows"])
+
+    def cell(self, attack: str, column: str) -> Cell:
+        """``cell("A-06", "off")``."""
+        return _cell(next(r for r in self.rows if r["attack"] == attack)[column])
+
+    def to_dict(self) -> Dict[str, Any]:
+        return dict(self._data)
+
+    def to_df(self) -> Any:
+        """Outcomes as a DataFrame, attacks by columns."""
+        columns = ["off", "monitor", "on", "near_miss"]
+        data = [[row[c]["outcome"] for c in columns] for row in self.rows]
+        return _frames.matrix(data, index=[row["attack"] for row in self.rows], columns=columns)
+
+    def figure(self) -> Any:
+        """The matrix as a matplotlib figure."""
+        from . import _attack_plot
+
+        return _attack_plot.figure(self)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"<Matrix of {len(self.rows)} attacks>"
+
+
+def matrix(which: Union[Attack, Iterable[Attack]] = ALL, seed: int = 1) -> Matrix:
+    """Runs attacks in all four stagings; see ``Matrix``."""
+    chosen = [which] if isinstance(which, Attack) else list(which)
+    args = {"ids": [a.id for a in chosen], "seed": seed}
+    return Matrix(*worker.call("matrix", args, "the attack matrix has no outcome").result)

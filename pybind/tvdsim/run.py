@@ -1,0 +1,254 @@
+"""What came of a scenario: a run directory, read as tables, sentences, plots and files."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shlex
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Union
+
+from . import _context, _core, _frames, progress, worker
+from .errors import Finding, InputError
+
+if TYPE_CHECKING:
+    from .explain import Explanation
+    from .plot import Plots
+    from .scenario import Scenario
+
+PathLike = Union[str, "os.PathLike[str]"]
+MANIFEST = "manifest.json"
+RUN_VERSION = 1
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C: what is done is kept, in ``run``; its status is ``interrupted``."""
+
+    def __init__(self, run: "Run") -> None:
+        self.run = run
+        super().__init__(f"interrupted; what is done is in {run.directory}")
+
+
+class Run:
+    """A run directory. ``Run("runs/a")`` opens one that is there; one that did not finish is refused (TVD-132)."""
+
+    def __init__(self, directory: PathLike) -> None:
+        self.directory = Path(directory)
+        if self.directory.name == MANIFEST:
+            self.directory = self.directory.parent
+        self.manifest = read_manifest(self.directory)
+        if self.status not in ("complete", "interrupted"):
+            raise InputError(Finding("TVD-132", str(self.directory),
+                                     f"this run did not finish: its status is `{self.status}`.",
+                                     "run it again; what is there is not a result"))
+        self._tables: Dict[str, Any] = {}
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """``complete`` or ``interrupted``."""
+        return str(self.manifest.get("status", "unknown"))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over every event and row, hex: equal for equal runs."""
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.manifest["seed"])
+
+    def spec(self) -> str:
+        """The Spec that was run, JSON."""
+        return (self.directory / "spec.json").read_text(encoding="utf-8")
+
+    def scenario(self) -> "Scenario":
+        """The scenario that was run, as a value."""
+        from .scenario import Scenario
+
+        return Scenario.from_spec(self.spec())
+
+    # --- tables -------------------------------------------------------------------------------------------------
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "run.sqlite"
+
+    def rows(self, table: str) -> List[Dict[str, Any]]:
+        """A table as dictionaries, times in seconds; needs no pandas."""
+        columns, data = _frames.in_seconds(*_frames.rows(self.database, table))
+        return [dict(zip(columns, row)) for row in data]
+
+    def table(self, name: str) -> Any:
+        """A table as DataFrame; time columns are seconds and end in ``_s``."""
+        if name not in self._tables:
+            known = [t["name"] for t in json.loads(_core.catalogue())["tables"] if t["kind"] != "bulk"]
+            if name not in known:
+                raise InputError(Finding("TVD-101", str(self.directory), f"there is no table `{name}`.",
+                                         _core.suggest(name, known)))
+            columns, data = _frames.in_seconds(*_frames.rows(self.database, name))
+            self._tables[name] = _frames.frame(columns, data, "id" if name in ("decisions", "messages") else "")
+        return self._tables[name]
+
+    @property
+    def decisions(self) -> Any:
+        """Every access decision, by id."""
+        return self.table("decisions")
+
+    @property
+    def components(self) -> Any:
+        """What each control said in a decision."""
+        return self.table("components")
+
+    @property
+    def policies(self) -> Any:
+        """Every policy that was active."""
+        return self.table("policies")
+
+    @property
+    def lifecycle(self) -> Any:
+        """Every change of a VM's state."""
+        return self.table("lifecycle")
+
+    @property
+    def commands(self) -> Any:
+        """Every command and how it ended."""
+        return self.table("commands")
+
+    @property
+    def messages(self) -> Any:
+        """Every message between services, by id."""
+        return self.table("messages")
+
+    @property
+    def steps(self) -> Any:
+        """The steps of mediated operations, in order."""
+        return self.table("steps")
+
+    @property
+    def incidents(self) -> Any:
+        """Warnings, violations and faults that somebody should look at."""
+        return self.table("incidents")
+
+    @property
+    def charges(self) -> Any:
+        """Simulated time by cause."""
+        return self.table("charges")
+
+    @property
+    def truth_flows(self) -> Any:
+        """Ground truth: information that really moved. For judging a run; no control saw it."""
+        return self.table("truth_flows")
+
+    # --- why, and pictures --------------------------------------------------------------------------------------
+
+    def explain(self, decision: int) -> "Explanation":
+        """Why: what each control said, which one decided, under which policy."""
+        from .explain import Explanation
+
+        return Explanation(*_core.explain(str(self.directory), int(decision)))
+
+    @property
+    def plot(self) -> "Plots":
+        """``.timeline()``, ``.topology()`` and ``.matrix()``: matplotlib figures."""
+        from .plot import Plots
+
+        return Plots(self)
+
+    def export(self, *formats: str) -> List[Path]:
+        """Writes the run in other formats beside it: ``"chrome"``, ``"jsonl"``, ``"csv"``."""
+        from .export import export
+
+        return export(self, formats)
+
+    def report(self) -> str:
+        return (self.directory / "report.txt").read_text(encoding="utf-8").rstrip("\n")
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.directory} {self.status} {self.fingerprint[:12]}>"
+
+    def _repr_html_(self) -> str:
+        denied = [r for r in self.rows("decisions") if r["verdict"] != "permit"]
+        columns = ("id", "time_s", "hook", "subject", "object", "verdict", "rule", "reason")
+        head = "".join(f"<th>{c}</th>" for c in columns)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(r[c]))}</td>" for c in columns) + "</tr>"
+                       for r in denied[:20])
+        more = f"<p>… and {len(denied) - 20} more</p>" if len(denied) > 20 else ""
+        return f"<pre>{html.escape(self.report())}</pre><table><tr>{head}</tr>{body}</table>{more}"
+
+
+def read_manifest(directory: Path) -> Dict[str, Any]:
+    """manifest.json of a run directory; TVD-130 when there is none."""
+    try:
+        data = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(Finding("TVD-130", str(directory), "this is no run directory: it has no readable manifest.json.",
+                                 "name the directory that `run` printed")) from None
+    version = data.get("tvdsim_run") if isinstance(data, dict) else None
+    if not isinstance(version, int):
+        raise InputError(Finding("TVD-130", str(directory), "its manifest.json is not one of a run of tvdsim."))
+    if version > RUN_VERSION:
+        raise InputError(Finding("TVD-602", str(directory), f"the run directory is of form {version}; this tvdsim reads "
+                                 f"up to form {RUN_VERSION}.", "use a newer tvdsim"))
+    return dict(data)
+
+
+_claimed: Set[str] = set()
+_claim_lock = threading.Lock()
+
+
+def free_directory(base: Path) -> Path:
+    """``base``, or the first of ``base-2``, ``base-3``, … that nobody has; claimed for this process."""
+    with _claim_lock:
+        number = 1
+        while True:
+            candidate = base if number == 1 else base.with_name(f"{base.name}-{number}")
+            key = str(candidate.absolute())
+            if key not in _claimed and not candidate.exists():
+                _claimed.add(key)
+                return candidate
+            number += 1
+
+
+def execute(scenario: "Scenario", until: str, out: Optional[PathLike], *, store_events: bool,
+            progress_wanted: Optional[bool]) -> Run:
+    """Checks, runs in a worker, opens the result."""
+    _context.before_run(scenario, until)
+    findings = scenario.check(until)
+    if any(f.severity == "error" for f in findings):
+        raise InputError(findings)
+    for warning in findings:
+        print(warning, file=sys.stderr)
+    directory = _context.run_directory(scenario.name, out)
+    return run_spec(scenario.to_spec(until), directory, where=f"scenario {scenario.name}",
+                    store_events=store_events, progress_wanted=progress_wanted)
+
+
+def run_spec(spec: str, directory: Path, *, where: str, store_events: bool = False,
+             progress_wanted: Optional[bool] = None) -> Run:
+    """Runs a Spec's JSON text into a directory."""
+    line = progress.line(progress_wanted)
+    try:
+        answer = worker.call(
+            "run", {"spec": spec, "where": where, "out": str(directory.absolute()), "argv": shlex.join(sys.argv),
+                    "store_events": store_events},
+            f"run directory {directory} is incomplete", line)
+    finally:
+        if line is not None:
+            line.close()
+    made = Run(directory)
+    _context.run_made(directory)
+    if answer.interrupted and made.status == "interrupted":
+        raise RunInterrupted(made)
+    return made

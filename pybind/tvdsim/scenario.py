@@ -1,0 +1,299 @@
+"""A scenario as a value: what exists, what happens, under which policy and controls.
+
+Building one never raises for wrong values: every problem is kept, with the line that caused it, and ``check()``
+or ``run()`` reports them all at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union
+
+from . import _check, _context, _policy_xml, _summary, things, units
+from .actions import Action, Named, Ref
+from .errors import Finding, InputError
+from .policy import Policy
+from .things import Disk, Fault, Host, Label, Switch, Vm
+
+if TYPE_CHECKING:
+    from .run import Run
+
+SPEC_VERSION = 1
+PolicyLike = Union[Policy, str, "os.PathLike[str]"]
+_Thing = Union[Host, Disk, Vm, Switch]
+_T = TypeVar("_T", Host, Disk, Vm, Switch)
+
+
+def _place() -> str:
+    """The script's line that is being executed: the first frame outside this package."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    frame: Any = sys._getframe(1)
+    while frame is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == here:
+        frame = frame.f_back
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else ""
+
+
+def _names(values: Union[Ref, Iterable[Ref], None]) -> Tuple[str, ...]:
+    if values is None:
+        return ()
+    if isinstance(values, (str, Named)):
+        return (str(values),)
+    return tuple(str(v) for v in values)
+
+
+class Scenario:
+    """``Scenario("two-tenants", seed=7)``; the policy is written with ``label`` and ``conflict`` or comes from a file."""
+
+    def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
+                 controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False,
+                 message_latency: str = "50 us") -> None:
+        self.name, self.seed, self.mode = name, seed, mode
+        self.history, self.deny_all = history, deny_all
+        self.controls: Dict[str, str] = dict(controls or {})
+        self.conflicts: List[Tuple[str, Tuple[str, ...]]] = []
+        self.faults: List[Fault] = []
+        self.policies: List[Tuple[str, str, str]] = []  # name, XML text, mode; the first is active at t = 0
+        self.story: List[Tuple[int, int, Action]] = []  # first instant, period (0: once), what
+        self._things: Dict[str, _Thing] = {}
+        self._labels: Dict[str, Label] = {}
+        self._findings: List[Finding] = []
+        self._origins: Dict[str, str] = {}  # "vms[3]" -> "two_tenants.py:21"
+        self._message_latency = self._quantity(units.duration, message_latency, "message_latency")
+        if policy is not None:
+            self.add_policy(policy)
+        _context.scenario_made(self)
+
+    # --- the policy ---------------------------------------------------------------------------------------------
+
+    def label(self, name: str, ste: Iterable[str] = (), cw: Iterable[str] = ()) -> Label:
+        """A VM label; ``ste`` types to share, ``cw`` wall types. With one STE type it also labels resources."""
+        if self.policies:
+            self._find("TVD-105", f"label `{name}`: this scenario's policy comes from a file; labels are defined there.")
+        made = Label(name, tuple(sorted(_names(ste))), tuple(sorted(_names(cw))))
+        if name in self._labels:
+            self._find("TVD-102", f"label name `{name}` is used twice.")
+        self._labels[name] = made
+        return made
+
+    def conflict(self, name: str, *types: str) -> None:
+        """A conflict set: of these wall types one may run on a host at a time."""
+        self.conflicts.append((name, tuple(str(t) for t in types)))
+
+    def add_policy(self, policy: PolicyLike, name: str = "") -> str:
+        """A policy from a file, from XML text or a ``Policy``; the first one added is active at t = 0.
+
+        Returns the name by which ``UpdatePolicy`` refers to it: ``name``, or the file's stem, or the policy's own.
+        """
+        try:
+            if isinstance(policy, Policy):
+                read, stem = policy, policy.name
+            elif isinstance(policy, str) and policy.lstrip().startswith("<"):
+                read = Policy.parse(policy, self.mode)
+                stem = read.name
+            else:
+                read, stem = Policy.load(policy, self.mode), Path(policy).stem
+        except InputError as problem:
+            self._findings += problem.findings
+            return name
+        if not self.policies and (self._labels or self.conflicts):
+            self.policies.append((self.name, self._own_policy(), self.mode))
+        self.policies.append((name or stem, read.xml, read.mode))
+        return name or stem
+
+    def policy(self) -> Policy:
+        """The policy that is active at t = 0, compiled."""
+        xml, mode = (self.policies[0][1:]) if self.policies else (self._own_policy(), self.mode)
+        return Policy(xml, mode, f"policy of {self.name}")
+
+    def _own_policy(self) -> str:
+        return _policy_xml.render(self.name, list(self._labels.values()), self.conflicts)
+
+    def control(self, name: str, mode: str) -> None:
+        """Sets a control to ``"off"``, ``"monitor"`` or ``"on"`` (the default of all)."""
+        self.controls[name] = mode
+
+    # --- what exists --------------------------------------------------------------------------------------------
+
+    def hosts(self, pattern: str, *, label: Optional[Ref] = None, cores: int = 1, memory: str = "16 GiB",
+              nic_rate: str = "10 Gbit/s", nic_latency: str = "20 us", devices: Iterable[str] = (),
+              tpm: Union[bool, str] = False) -> List[Host]:
+        """``hosts("h[1-4]", cores=32, memory="128 GiB")``: four hosts, dom0 of each is built first, in order."""
+        model = Host("", label="" if label is None else str(label), cores=cores, devices=_names(devices), tpm=bool(tpm),
+                     memory=self._quantity(units.size, memory, "memory"),
+                     nic_rate=self._quantity(units.bit_rate, nic_rate, "nic_rate"),
+                     nic_latency=self._quantity(units.duration, nic_latency, "nic_latency"))
+        if tpm not in (True, False, "2.0"):
+            self._find("TVD-103", f'tpm={tpm!r}: hosts have a TPM "2.0" or none.', 'tpm="2.0"')
+        return [self._add(replace(model, name=n)) for n in things.expand(pattern)]
+
+    def host(self, name: str, **settings: Any) -> Host:
+        """One host; settings as for ``hosts``."""
+        return self.hosts(name, **settings)[0]
+
+    def disk(self, name: str, *, label: Ref = "", size: str = "1 GiB", content: str = "") -> Disk:
+        """A virtual disk with a resource label; ``content`` is what its first block holds at the start."""
+        return self._add(Disk(name, str(label), self._quantity(units.size, size, "size"), content))
+
+    def vms(self, pattern: str, *, label: Ref = "", on: Union[Ref, Sequence[Ref]] = "", memory: str = "1 GiB",
+            disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False,
+            start: bool = True) -> List[Vm]:
+        """``vms("acme[1-4]", label=acme, on=hosts[:2])``: four VMs, placed on the hosts in turn."""
+        model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start,
+                   memory=self._quantity(units.size, memory, "memory"))
+        places = _names(on) or ("",)
+        return [self._add(replace(model, name=n, host=places[i % len(places)]))
+                for i, n in enumerate(things.expand(pattern))]
+
+    def vm(self, name: str, **settings: Any) -> Vm:
+        """One VM; settings as for ``vms``."""
+        return self.vms(name, **settings)[0]
+
+    def switch(self, name: str, links: Iterable[Ref], *, rate: str = "10 Gbit/s", latency: str = "20 us") -> Switch:
+        """A switch that connects these hosts."""
+        return self._add(Switch(name, _names(links), self._quantity(units.bit_rate, rate, "rate"),
+                                self._quantity(units.duration, latency, "latency")))
+
+    def fault(self, kind: str, *, method: str = "", receiver: Ref = "", first: int = 0, count: int = 2**64 - 1,
+              probability: float = 1.0, delay: str = "0 s") -> Fault:
+        """Messages that match fare badly: ``loss``, ``delay``, ``duplicate``, or ``crash`` of the receiver."""
+        made = Fault(kind, method, str(receiver), first, count, probability,
+                     self._quantity(units.duration, delay, "delay"))
+        self._origins[f"faults[{len(self.faults)}]"] = _place()
+        self.faults.append(made)
+        return made
+
+    # --- what happens -------------------------------------------------------------------------------------------
+
+    def at(self, time: str, *actions: Action) -> None:
+        """These actions happen at this instant, in this order."""
+        when = self._quantity(units.duration, time, "time")
+        self._tell(when, 0, actions)
+
+    def every(self, period: str, *actions: Action, start: Optional[str] = None) -> None:
+        """These actions happen again and again until the run ends, first after one period (or at ``start``)."""
+        step = self._quantity(units.duration, period, "period")
+        first = step if start is None else self._quantity(units.duration, start, "start")
+        if step <= 0:
+            self._find("TVD-110", f'every("{period}"): a period is longer than nothing.')
+        self._tell(first, max(step, 1), actions)
+
+    def _tell(self, first: int, period: int, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self._origins[f"story[{len(self.story)}]"] = _place()
+            self.story.append((first, period, action))
+
+    # --- as a collection ----------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Any:
+        """The thing of that name."""
+        if name in self._things:
+            return self._things[name]
+        if name in self._labels:
+            return self._labels[name]
+        raise InputError(_check.unknown_name(name, [*self._things, *self._labels], _place()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._things or name in self._labels
+
+    def of(self, kind: type) -> List[Any]:
+        """All things of a kind, in the order they were made: ``s.of(tvd.Vm)``."""
+        return [t for t in self._things.values() if isinstance(t, kind)]
+
+    def _add(self, thing: _T) -> _T:
+        place = _place()
+        group = {Host: "hosts", Disk: "disks", Vm: "vms", Switch: "switches"}[type(thing)]
+        if thing.name in self._things:
+            before = self._origins.get(f"name {thing.name}", "")
+            kind = "VM" if isinstance(thing, Vm) else type(thing).__name__.lower()
+            self._find("TVD-102", f"{kind} name `{thing.name}` is used twice ({before} and {place}).")
+            return thing
+        self._origins[f"name {thing.name}"] = place
+        self._origins[f"{group}[{len(self.of(type(thing)))}]"] = place
+        self._things[thing.name] = thing
+        return thing
+
+    def _find(self, code: str, message: str, help: str = "") -> None:
+        self._findings.append(Finding(code, _place(), message, help))
+
+    def _quantity(self, parse: Callable[[object, str, str], int], value: object, field: str) -> int:
+        try:
+            return parse(value, _place(), field)
+        except InputError as problem:
+            self._findings += problem.findings
+            return 0
+
+    # --- as a value ---------------------------------------------------------------------------------------------
+
+    def to_dict(self, until: Optional[str] = None) -> Dict[str, Any]:
+        """The Spec as Python data; ``until`` bounds the recurring actions."""
+        end = 0 if until is None else units.duration(until, _place(), "until")
+        sources = self.policies or [(self.name, self._own_policy(), self.mode)]
+        return {
+            "tvdsim_spec": SPEC_VERSION, "name": self.name, "seed": self.seed, "until": units.duration_text(end),
+            "policies": [{"name": n, "xml": x, "mode": m} for n, x, m in sources],
+            "controls": dict(sorted(self.controls.items())), "history": self.history, "deny_all": self.deny_all,
+            "hosts": [things.to_spec(t) for t in self.of(Host)], "disks": [things.to_spec(t) for t in self.of(Disk)],
+            "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
+            "faults": [things.to_spec(f) for f in self.faults],
+            "message_latency": units.duration_text(self._message_latency), "actions": self._rows(end)[0],
+        }
+
+    def _rows(self, end: int) -> Tuple[List[Dict[str, Any]], List[int]]:
+        """The story's rows in the order of time, and which entry of ``story`` each comes from."""
+        rows: List[Tuple[int, int, Dict[str, Any]]] = []
+        for entry, (first, period, action) in enumerate(self.story):
+            instants = range(first, end + 1, period) if period and end else (first,)
+            rows += [(when, entry, {"at": units.duration_text(when), **action.to_spec()}) for when in instants]
+        rows.sort(key=lambda row: row[:2])
+        return [row[2] for row in rows], [row[1] for row in rows]
+
+    def to_spec(self, until: Optional[str] = None) -> str:
+        """The Spec as JSON text: what ``tvdsim-run`` executes."""
+        return json.dumps(self.to_dict(until), indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_spec(cls, spec: Union[str, Dict[str, Any]]) -> "Scenario":
+        """The scenario that a Spec (JSON text or data) describes."""
+        from ._from_spec import build
+
+        return build(cls, spec)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the whole value, hex: equal for equal scenarios, in any process."""
+        story = [[first, period, action.to_spec()] for first, period, action in self.story]
+        return hashlib.sha256(json.dumps([self.to_dict(), story], sort_keys=True).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return int(self.digest[:15], 16)
+
+    def check(self, until: Optional[str] = None) -> List[Finding]:
+        """Every problem at once, warnings included; nothing runs. An empty list: it can run as it stands."""
+        return _check.check(self, until)
+
+    def run(self, until: str, out: Union[str, "os.PathLike[str]", None] = None, *, store_events: bool = False,
+            progress: Optional[bool] = None) -> "Run":
+        """Runs it in a worker process of its own and returns what came of it.
+
+        ``out`` is the run directory (default: the first free of ``runs/NAME``, ``runs/NAME-2``, …).
+        """
+        from .run import execute
+
+        return execute(self, until, out, store_events=store_events, progress_wanted=progress)
+
+    def __repr__(self) -> str:
+        return _summary.one_line(self)
+
+    def __str__(self) -> str:
+        return _summary.text(self)
+
+    def _repr_html_(self) -> str:
+        return _summary.html(self)

@@ -1,0 +1,121 @@
+"""What exists in a scenario: labels, hosts, disks, VMs, switches. Plain values; quantities are kept as integers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, Dict, List, Tuple
+
+from . import units
+from .actions import Named
+
+
+@dataclass(frozen=True)
+class Label(Named):
+    """A reference name for a set of types: STE types to share, wall types to keep apart."""
+
+    name: str
+    ste: Tuple[str, ...] = ()
+    cw: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Host(Named):
+    """A machine with a hypervisor and dom0; an empty label is the policy's bootstrap label."""
+
+    name: str
+    label: str = ""
+    cores: int = 1
+    memory: int = 0
+    nic_rate: int = 10_000_000_000
+    nic_latency: int = 20_000
+    devices: Tuple[str, ...] = ()
+    tpm: bool = False
+
+
+@dataclass(frozen=True)
+class Disk(Named):
+    """A virtual disk that holds bytes; ``label`` is a resource label."""
+
+    name: str
+    label: str = ""
+    size: int = 0
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class Vm(Named):
+    """A virtual machine; ``start`` says whether it starts at t = 0, in order."""
+
+    name: str
+    label: str = ""
+    host: str = ""
+    memory: int = 0
+    disks: Tuple[str, ...] = ()
+    vif: bool = False
+    vtpm: bool = False
+    start: bool = True
+
+
+@dataclass(frozen=True)
+class Switch(Named):
+    """Hosts that reach each other without contention."""
+
+    name: str
+    hosts: Tuple[str, ...] = ()
+    rate: int = 10_000_000_000
+    latency: int = 20_000
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How messages fare badly: ``loss``, ``delay``, ``duplicate`` or ``crash`` of the receiver."""
+
+    kind: str
+    method: str = ""
+    receiver: str = ""
+    first: int = 0
+    count: int = 2**64 - 1
+    probability: float = 1.0
+    delay: int = 0
+
+
+_TEXT = {
+    "memory": units.size_text,
+    "size": units.size_text,
+    "nic_rate": units.bit_rate_text,
+    "rate": units.bit_rate_text,
+    "nic_latency": units.duration_text,
+    "latency": units.duration_text,
+    "delay": units.duration_text,
+}
+
+
+def to_spec(thing: Any) -> Dict[str, Any]:
+    """The thing as the Spec writes it: quantities with units."""
+    out: Dict[str, Any] = {}
+    for f in fields(thing):
+        value = getattr(thing, f.name)
+        if f.name in _TEXT and isinstance(value, int):
+            out[f.name] = _TEXT[f.name](value)
+        elif isinstance(value, tuple):
+            out[f.name] = list(value)
+        else:
+            out[f.name] = value
+    return out
+
+
+_RANGE = re.compile(r"\[(\d+)-(\d+)\]")
+
+
+def expand(pattern: str) -> List[str]:
+    """``"h[1-4]"`` names four things; leading zeros are kept: ``"h[08-10]"``."""
+    found = _RANGE.search(pattern)
+    if not found:
+        return [pattern]
+    first, last = found.group(1), found.group(2)
+    width = len(first) if first.startswith("0") else 0
+    names = []
+    for number in range(int(first), int(last) + 1):
+        names += expand(pattern[: found.start()] + str(number).zfill(width) + pattern[found.end() :])
+    return names
