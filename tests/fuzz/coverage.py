@@ -43,6 +43,10 @@ def main() -> int:
         wanted[Path(program)].append(options.source / file)
     enough = True
     for program, files in wanted.items():
+        if not Path(f"{program}.profraw").is_file():
+            print(f"{program.name} left no profile: its test did not run, or did not end by itself")
+            enough = False
+            continue
         found = covered_lines(program, files)
         reached, total = 0, 0
         for file in files:
