@@ -6,7 +6,7 @@ Builds and runs every test, stage by stage, as CI does; each stage is one comman
   evidence  docs/check_features.py --ablate    each negative test again with its control taken away: it must fail
   asan      cmake --workflow --preset asan     the quick tests under AddressSanitizer and UBSan
   tsan      cmake --workflow --preset tsan     the threaded tests under ThreadSanitizer
-  clang     cmake --workflow --preset clang    fuzz targets in short form and fingerprints, from clang
+  clang     cmake --workflow --preset clang    fuzz targets in short form, from clang, with line coverage
 
 --quick runs the dev tests labelled `quick` alone. --stage runs the named stages. Conformance vectors are read from the folder
 named by TVDSIM_CONFORMANCE; without it those tests are counted as skipped. The last line counts test cases over all stages.
