@@ -23,10 +23,16 @@ std::string check_wall(const Machine& machine) {
   if (monitor.modes()[Control::wall] == ControlMode::off) return {};
   std::vector<LabelId> labels;
   for (const Monitor::Running& running : monitor.running()) labels.push_back(running.label);
+  // A place that is reserved counts as if its VM ran already.
+  if (monitor.modes()[Control::reservation] == ControlMode::on) {
+    for (const auto& domain : machine.hypervisor->domains()) {
+      if (!holds_place(domain.state)) labels.push_back(machine.hypervisor->label_of(domain.vm));
+    }
+  }
   const Wall rebuilt = Wall::rebuild(monitor.shared_policy(), labels);
   if (!std::ranges::equal(rebuilt.running(), monitor.wall().running()) ||
       !std::ranges::equal(rebuilt.excluded(), monitor.wall().excluded())) {
-    return fmt::format("the wall of {} is not that of the VMs that run there", machine.name);
+    return fmt::format("the wall of {} is not that of the VMs that run or have a place there", machine.name);
   }
   return {};
 }
@@ -49,8 +55,7 @@ std::string check_domains(const Machine& machine) {
     return fmt::format("the monitor of {} counts {} running VMs where {} run", machine.name, counted.size(),
                        placed.size());
   }
-  const bool reserving = hypervisor.monitor().modes()[Control::reservation] != ControlMode::off;
-  if (reserving && hypervisor.monitor().reserved() != open) {
+  if (hypervisor.monitor().reserved() != open) {
     return fmt::format("{} places are reserved on {} for {} VMs under way", hypervisor.monitor().reserved(),
                        machine.name, open);
   }

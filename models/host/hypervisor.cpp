@@ -95,6 +95,15 @@ Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correl
 void Hypervisor::commit(VmId vm) {
   Domain* begun = domain(vm);
   TVDSIM_ASSERT(begun, "a VM begins to run on a host that does not have it");
+  // With the reservation only watched, a place that another VM took meanwhile is a warning.
+  if (monitor_.modes()[Control::reservation] == ControlMode::monitor) {
+    const Decision late =
+        monitor_.decide(request(Hook::vm_start, vm, monitor_.host_label(), monitor_.host().value));
+    if (!late) {
+      world_.incident("warning", world_.vm_name(vm),
+                      "it begins to run on a decision that is older than the start of a rival");
+    }
+  }
   begun->ticket.commit();
   begun->state = DomainState::running;
   world_.backend->run(vm);
