@@ -36,9 +36,17 @@ class Row:
     title: str
     status: str
     positive: tuple[str, ...]
-    negative: tuple[str, ...]
+    negative: tuple[str, ...]  # "Suite.Case", or "Suite.Case@control" when it hangs on another control than the row's
     ablation: tuple[str, ...]
     control: str
+
+    def evidence(self) -> list[str]:
+        """Every test that the row names, as Suite.Case."""
+        return [name.split("@")[0] for name in self.positive + self.negative + self.ablation]
+
+    def refusals(self) -> list[tuple[str, str]]:
+        """Each negative test with the control that it hangs on."""
+        return [(name.split("@")[0], (name.split("@") + [self.control])[1]) for name in self.negative]
 
 
 def read_rows(table: str) -> list[Row]:
@@ -65,7 +73,7 @@ def form_problems(rows: list[Row], known_controls: list[str]) -> list[str]:
     if [row.id for row in rows] != wanted:
         problems.append(f"the rows are not F-001 to F-{ROWS} in order, each once")
     for row in rows:
-        evidence = row.positive + row.negative + row.ablation
+        evidence = row.evidence()
         if row.status not in STATUSES:
             problems.append(f"{row.id}: status `{row.status}` is none of {', '.join(STATUSES)}")
         if row.priority not in ("1", "2", "3") or not row.title:
@@ -76,8 +84,8 @@ def form_problems(rows: list[Row], known_controls: list[str]) -> list[str]:
             for kind, names in (("positive", row.positive), ("negative", row.negative), ("ablation", row.ablation)):
                 if not names:
                     problems.append(f"{row.id}: is `{row.status}` without a {kind} test")
-        if evidence and row.control not in known_controls:
-            problems.append(f"{row.id}: `{row.control}` is no control of sim/base/controls.def")
+        for control in sorted({row.control, *(control for _, control in row.refusals())} - set(known_controls) if evidence else ()):
+            problems.append(f"{row.id}: `{control}` is no control of sim/base/controls.def")
         problems += [f"{row.id}: `{name}` is not Suite.Case" for name in evidence if not NAME.fullmatch(name)]
     return problems
 
@@ -98,8 +106,7 @@ def tests_in_sources(sources: list[tuple[str, str]]) -> set[str]:
 
 def missing_tests(rows: list[Row], names: set[str]) -> list[str]:
     """Named tests that are not among `names`."""
-    return [f"{row.id}: there is no test {name}" for row in rows for name in row.positive + row.negative + row.ablation
-            if name not in names]
+    return [f"{row.id}: there is no test {name}" for row in rows for name in row.evidence() if name not in names]
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def unproved(rows: list[Row], results: dict[str, Ran]) -> list[str]:
     """Named tests that did not run and pass."""
     problems = []
     for row in rows:
-        for name in row.positive + row.negative + row.ablation:
+        for name in row.evidence():
             ran = results.get(name)
             if ran is None:
                 problems.append(f"{row.id}: {name} did not run")
@@ -182,9 +189,9 @@ def survivors(rows: list[Row], results: dict[str, Ran], build: Path) -> list[str
     """Negative tests that still pass, or do not run, with their control off."""
     wanted: dict[tuple[str, str], set[str]] = {}
     for row in rows:
-        for name in row.negative:
+        for name, control in row.refusals():
             if name in results:
-                wanted.setdefault((row.control, results[name].test), set()).add(name)
+                wanted.setdefault((control, results[name].test), set()).add(name)
     how = commands(build)
     problems = []
     for (control, test), names in sorted(wanted.items()):

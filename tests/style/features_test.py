@@ -49,7 +49,7 @@ def test_a_good_page_is_not_reported() -> None:
 
 @pytest.mark.parametrize("change", [
     {"id": "F-015"}, {"status": "done"}, {"priority": "4"}, {"title": ""}, {"positive": ()}, {"negative": ()}, {"ablation": ()},
-    {"control": "magic"}, {"status": "none"}, {"positive": ("Wall",)},
+    {"control": "magic"}, {"negative": ("Wall.Refuses@magic",)}, {"status": "none"}, {"positive": ("Wall",)},
 ])
 def test_a_bad_row_is_found(change: dict[str, object]) -> None:
     rows = good()
