@@ -58,8 +58,9 @@ void read_option(Arguments& arguments, std::string_view word, const std::vector<
 
 Arguments read_arguments(const std::vector<std::string>& words) {
   Arguments arguments;
+  arguments.argv = "tvdsim-run";
+  for (const auto& word : words) arguments.argv += " " + word;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    arguments.argv += fmt::format("{}{}", i == 0 ? "tvdsim-run " : " ", words[i]);
     const std::string_view word = words[i];
     if (word.starts_with('-')) {
       read_option(arguments, word, words, i);
@@ -98,6 +99,10 @@ int check(const Arguments& arguments) {
 
 int run(const Arguments& arguments) {
   const auto spec = scenarios::read_spec(scenarios::read_file(arguments.spec, "TVD-130"), arguments.spec);
+  sim::Findings findings;
+  scenarios::check_spec(spec, arguments.spec, findings);
+  findings.throw_if_any();
+  show_findings(findings.list(), false);
   scenarios::RunOptions options;
   options.out = arguments.out;
   options.argv = arguments.argv;
