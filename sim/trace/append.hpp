@@ -24,13 +24,14 @@ namespace rows {
 // Writes the cells of one row: into the block that is hashed, and into an array when the table is stored.
 struct RowWriter {
   Trace& trace;
+  unsigned char* out = trace.block_.data() + trace.used_;
 
   template <class Word>
   void put(Word word) noexcept {
-    unsigned char* out = trace.block_.data() + trace.used_;
     for (std::size_t i = 0; i < sizeof(Word); ++i) out[i] = static_cast<unsigned char>(word >> (8 * i));
-    trace.used_ += sizeof(Word);
+    out += sizeof(Word);
   }
+  void done() noexcept { trace.used_ = static_cast<std::size_t>(out - trace.block_.data()); }
   void operator()(Time cell) noexcept { put(static_cast<std::uint64_t>(cell.ns)); }
   void operator()(Duration cell) noexcept { put(static_cast<std::uint64_t>(cell.ns)); }
   void operator()(std::uint32_t cell) noexcept { put(cell); }
@@ -66,6 +67,7 @@ void Trace::append(const Row& row) {
   RowWriter writer{*this};
   writer.put(static_cast<std::uint8_t>(Row::kTable));
   each_cell(row, writer);
+  writer.done();
   ++counts_[index];
   if (stored_[index]) {
     std::uint64_t cells[sizeof(Row) / sizeof(std::uint32_t)];

@@ -114,6 +114,7 @@ std::uint32_t Trace::canonical(TextId id) {
     RowWriter writer{*this};
     writer.put(kTextMark);
     writer.put(static_cast<std::uint64_t>(words.size()));
+    writer.done();
     if (words.size() > kBlock - used_) flush();
     if (words.size() > kBlock) {
       impl_->hash(words.data(), words.size());
