@@ -13,7 +13,7 @@
 namespace tvdsim::vtpm {
 
 enum class HashAlg : std::uint16_t {
-#define HASH(name, id, size) name = id,
+#define HASH(name, id, size) name = (id),
 #include "vtpm/algorithms.def"
 #undef HASH
 };

@@ -12,7 +12,7 @@ namespace tvdsim::vtpm {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 constexpr std::string_view kAgileHeader = "Spec ID Event03\0"sv;
 constexpr std::string_view kLocality = "StartupLocality\0"sv;

@@ -14,8 +14,8 @@ namespace {
 
 using Buffer = std::vector<std::uint8_t>;
 
-constexpr std::size_t kMostUnderscores = 8;       // 256 readings of a name
-constexpr std::size_t kMostRestored = 16 * 1024;  // bytes of template data for which they are tried
+constexpr std::size_t kMostUnderscores = 8;   // 256 readings of a name
+constexpr std::size_t kMostRestored = 16384;  // bytes of template data for which they are tried
 
 struct Line {
   std::string_view rest;

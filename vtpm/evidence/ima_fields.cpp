@@ -42,7 +42,9 @@ bool sound_digest(Bytes field, ImaField kind) {
   if (start == 0) return false;
   const std::size_t size = field.size() - start;
   const std::string_view name = name_of_algorithm(field.first(start));
-  const auto in_a_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+  const auto in_a_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
   if (name.empty() || !std::all_of(name.begin(), name.end(), in_a_name)) return false;
   const auto alg = hash_by_name(name);
   return alg ? size == digest_size(*alg) : size > 0 && size <= kMaxDigest;

@@ -19,10 +19,13 @@ int main() {
   sim::Findings findings;
   const auto policy = models::Policy::compile(def, models::PolicyMode::strict, {}, findings);
   findings.throw_if_any();
-  const auto acme = policy->find_vm_label("acme"), bolt = policy->find_vm_label("bolt"), sys = policy->find_vm_label("sys");
-  std::printf("acme shares with sys: %d, with bolt: %d\n", policy->shares(acme, sys), policy->shares(acme, bolt));
+  const auto acme = policy->find_vm_label("acme"), bolt = policy->find_vm_label("bolt"),
+             sys = policy->find_vm_label("sys");
+  std::printf("acme shares with sys: %d, with bolt: %d\n", policy->shares(acme, sys),
+              policy->shares(acme, bolt));
 
-  models::Monitor monitor(policy, sim::PolicyEpoch{0}, {.host = sim::HostId{0}, .host_label = sys, .modes = {}});
+  models::Monitor monitor(policy, sim::PolicyEpoch{0},
+                          {.host = sim::HostId{0}, .host_label = sys, .modes = {}});
   const auto start = [&](unsigned vm, sim::LabelId label) {
     sim::Request request{sim::Hook::vm_start, sim::HostId{0}, sim::VmId{vm}, label, sys, 0};
     auto ticket = monitor.check(request);

@@ -11,7 +11,8 @@ size_t tvdsim_test_c_size_of_record(void) { return sizeof(struct tvdsim_record);
 size_t tvdsim_test_c_write_stream(unsigned char* out) {
   size_t used = 0;
   uint16_t kind;
-  struct tvdsim_records_header header = {TVDSIM_RECORDS_MAGIC, TVDSIM_RECORDS_VERSION, sizeof(struct tvdsim_record), 1, 7, 0};
+  struct tvdsim_records_header header = {
+      TVDSIM_RECORDS_MAGIC, TVDSIM_RECORDS_VERSION, sizeof(struct tvdsim_record), 1, 7, 0};
   memcpy(out, &header, sizeof header);
   used += sizeof header;
   for (kind = TVDSIM_RECORD_HYPERCALL; kind <= TVDSIM_RECORD_EXIT; ++kind) {

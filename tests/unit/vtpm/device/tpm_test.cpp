@@ -199,6 +199,7 @@ TEST_F(Tpms, AndTheirLibrarySurviveStatesThatTheLibraryItselfRejects) {
 
 TEST_F(Tpms, OfThreeHundredKeepTheirOwnValues) {
   std::vector<TpmId> tpms;
+  tpms.reserve(300);
   for (int i = 0; i < 300; ++i) tpms.push_back(started());
   for (const TpmId tpm : tpms) extend(tpm, 0, static_cast<std::uint8_t>(tpm.value));
   for (const TpmId tpm : tpms) {

@@ -38,7 +38,7 @@ struct Writer {
   }
 };
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 Writer header(std::initializer_list<std::pair<unsigned, unsigned>> algorithms) {
   Writer data;

@@ -8,7 +8,7 @@ namespace tvdsim::vtpm {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
 
