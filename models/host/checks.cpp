@@ -119,7 +119,8 @@ std::string check_copies(const World& world) {
     for (const Machine& machine : world.machines) {
       const auto* domain = machine.hypervisor->find({vm});
       if (!domain) continue;
-      ++places;
+      // A target may keep a place for a VM that has died meanwhile, until it hears of it.
+      if (domain->state != DomainState::arriving) ++places;
       if (domain->state == DomainState::running) ++runnable;
     }
     if (runnable > 1) return fmt::format("{} runs {} times", world.domains.name[vm], runnable);

@@ -156,8 +156,7 @@ void SplitDrivers::finish(const FrontEnd& front, const IoRequest& request, const
   }
   const auto bytes = page.read(slot.payload, slot.head.length);
   if (request.op == IoOp::write) {
-    world_.commands.close(request.correlation, Result::done,
-                          fmt::format("wrote {} bytes to block {}", request.bytes.size(), request.block));
+    world_.commands.close(request.correlation, Result::done, fmt::format("wrote block {}", request.block));
   } else if (request.op == IoOp::read) {
     // What was read goes from the ring into the guest's own memory: the ring's slot is used again.
     ByteStore& memory = world_.backend->memory(front.vm);

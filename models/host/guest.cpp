@@ -85,8 +85,12 @@ struct Guest {
     if (!front)
       return close(Result::failed, fmt::format("{} has no front-end for {}", action.vm, action.disk));
     IoRequest request{op, action.block, {}, correlation, 0};
-    if (op == IoOp::write) request.bytes.assign(action.text.begin(), action.text.end());
-    if (request.bytes.size() > kBlockSize) return close(Result::failed, "the text is longer than a block");
+    if (action.text.size() > kBlockSize) return close(Result::failed, "the text is longer than a block");
+    // Blocks are written whole.
+    if (op == IoOp::write) {
+      request.bytes.assign(action.text.begin(), action.text.end());
+      request.bytes.resize(kBlockSize);
+    }
     machine.drivers->submit(*front, std::move(request));
   }
 
