@@ -130,7 +130,8 @@ void SqliteSink::Impl::open() {
   struct stat status {};
   if (lstat(path.c_str(), &status) == 0) {
     if (!S_ISREG(status.st_mode)) {
-      throw WorldError(fmt::format("cannot write {}", path), "SQLITE_CANTOPEN", "it exists and is no regular file");
+      throw WorldError(fmt::format("cannot write {}", path), "SQLITE_CANTOPEN",
+                       "it exists and is no regular file");
     }
     unlink(path.c_str());
   }
