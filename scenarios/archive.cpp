@@ -11,8 +11,9 @@ namespace tvdsim::scenarios {
 namespace {
 
 [[noreturn]] void unreadable(const std::string& path, std::string_view why) {
-  throw sim::InputError(
-      sim::Finding{"TVD-130", path, fmt::format("cannot be read as the archive of a run: {}.", why), "name a run directory"});
+  throw sim::InputError(sim::Finding{"TVD-130", path,
+                                     fmt::format("cannot be read as the archive of a run: {}.", why),
+                                     "name a run directory"});
 }
 
 }  // namespace
@@ -44,11 +45,13 @@ Archive::Archive(const std::string& run_directory) : impl_(std::make_unique<Impl
   // A finished run never changes: `immutable` lets it be read from a place that cannot be written.
   std::string uri = "file:";
   for (const char c : std::filesystem::absolute(impl_->path).string()) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '.' || c == '-' || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '/' || c == '.' || c == '-' || c == '_';
     uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
   }
   uri += "?immutable=1";
-  if (sqlite3_open_v2(uri.c_str(), &impl_->database, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr) != SQLITE_OK) {
+  if (sqlite3_open_v2(uri.c_str(), &impl_->database, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr) !=
+      SQLITE_OK) {
     unreadable(impl_->path, sqlite3_errmsg(impl_->database));
   }
   if (!has_table("decisions")) unreadable(impl_->path, "it has no table of decisions");
@@ -58,7 +61,8 @@ Archive::~Archive() = default;
 
 bool Archive::has_table(std::string_view table) const {
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(impl_->database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", -1, &statement, nullptr) != SQLITE_OK) {
+  if (sqlite3_prepare_v2(impl_->database, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", -1,
+                         &statement, nullptr) != SQLITE_OK) {
     unreadable(impl_->path, sqlite3_errmsg(impl_->database));
   }
   sqlite3_bind_text(statement, 1, table.data(), static_cast<int>(table.size()), SQLITE_STATIC);
@@ -74,13 +78,15 @@ Archive::Rows Archive::rows(std::string_view table, std::string_view column, std
   rows->path = impl_->path;
   rows->database = impl_->database;
   // Names come from tables.def or from the archive's own schema, never from a user.
-  const auto query = column.empty() ? fmt::format("SELECT * FROM \"{}\" ORDER BY rowid", table)
-                                    : fmt::format("SELECT * FROM \"{}\" WHERE \"{}\" = ? ORDER BY rowid", table, column);
+  const auto query = column.empty()
+                         ? fmt::format("SELECT * FROM \"{}\" ORDER BY rowid", table)
+                         : fmt::format("SELECT * FROM \"{}\" WHERE \"{}\" = ? ORDER BY rowid", table, column);
   if (sqlite3_prepare_v2(impl_->database, query.c_str(), -1, &rows->statement, nullptr) != SQLITE_OK) {
     unreadable(impl_->path, sqlite3_errmsg(impl_->database));
   }
   if (!column.empty()) sqlite3_bind_int64(rows->statement, 1, value);
-  for (int i = 0; i < sqlite3_column_count(rows->statement); ++i) rows->columns.emplace_back(sqlite3_column_name(rows->statement, i));
+  for (int i = 0; i < sqlite3_column_count(rows->statement); ++i)
+    rows->columns.emplace_back(sqlite3_column_name(rows->statement, i));
   return Rows(std::move(rows));
 }
 

@@ -26,11 +26,11 @@ class Archive {
    public:
     Rows(Rows&&) noexcept;
     ~Rows();
-    bool next();                                              // false after the last row
+    bool next();  // false after the last row
     std::string text(std::string_view column) const;
     std::int64_t number(std::string_view column) const;
     const std::vector<std::string>& columns() const noexcept;
-    std::vector<std::string> cells() const;                   // the row's cells, as text, by column
+    std::vector<std::string> cells() const;  // the row's cells, as text, by column
 
    private:
     friend class Archive;

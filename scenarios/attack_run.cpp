@@ -21,7 +21,8 @@ struct Played {
 };
 
 // One staging, from an empty datacenter to the verdict.
-Played play(const Attack& attack, Staging staging, ControlMode mode, std::uint64_t seed, sim::Chooser* chooser = nullptr) {
+Played play(const Attack& attack, Staging staging, ControlMode mode, std::uint64_t seed,
+            sim::Chooser* chooser = nullptr) {
   sim::Engine engine(seed);
   engine.set_chooser(chooser);
   models::Datacenter datacenter(engine, attack.stage(staging, mode));
@@ -62,7 +63,8 @@ AttackRow row_of(const Attack& attack, std::uint64_t seed) {
   row.on = run_attack(attack, Staging::controlled, ControlMode::on, seed);
   row.near_miss = run_attack(attack, Staging::near_miss, ControlMode::on, seed);
   if (is_race(attack)) {
-    for (const auto mode : {ControlMode::off, ControlMode::on}) row.orders.push_back(run_interleavings(attack, mode, seed));
+    for (const auto mode : {ControlMode::off, ControlMode::on})
+      row.orders.push_back(run_interleavings(attack, mode, seed));
   }
   return row;
 }
@@ -87,7 +89,8 @@ AttackCell run_attack(const Attack& attack, Staging staging, ControlMode mode, s
   return cell;
 }
 
-Interleavings run_interleavings(const Attack& attack, ControlMode mode, std::uint64_t seed, std::uint64_t limit) {
+Interleavings run_interleavings(const Attack& attack, ControlMode mode, std::uint64_t seed,
+                                std::uint64_t limit) {
   const auto staging = mode == ControlMode::off ? Staging::ablated : Staging::controlled;
   Interleavings out;
   out.attack = attack.id();
@@ -110,10 +113,12 @@ AttackMatrix attack_matrix(std::span<const std::string> ids, std::uint64_t seed)
   const auto known = known_attacks();
   sim::Findings findings;
   for (const auto& id : ids) {
-    if (!models::find_attack(id)) findings.error("TVD-101", id, fmt::format("attack `{}` is not modelled.", id), sim::suggest(id, known));
+    if (!models::find_attack(id))
+      findings.error("TVD-101", id, fmt::format("attack `{}` is not modelled.", id), sim::suggest(id, known));
   }
   findings.throw_if_any();
-  for (const auto& id : ids.empty() ? std::span<const std::string>(known) : ids) matrix.rows.push_back(row_of(*models::find_attack(id), seed));
+  for (const auto& id : ids.empty() ? std::span<const std::string>(known) : ids)
+    matrix.rows.push_back(row_of(*models::find_attack(id), seed));
   return matrix;
 }
 

@@ -23,8 +23,8 @@ namespace tvdsim::scenarios {
 
 struct AttackCell {
   std::string attack, control;
-  std::string staging;                  // ablated | controlled | near_miss
-  std::string mode;                     // off | monitor | on
+  std::string staging;  // ablated | controlled | near_miss
+  std::string mode;     // off | monitor | on
   std::string outcome, witness;
   bool harm = false, refused = false, noticed = false, worked = false;
   std::string fingerprint;
@@ -35,18 +35,18 @@ AttackCell run_attack(const models::Attack& attack, models::Staging staging, mod
 // The same attack in every order that its simultaneous events allow.
 struct Interleavings {
   std::string attack, mode;
-  std::uint64_t visited = 0;            // orders in all
-  std::uint64_t harmed = 0;             // of them: harm in ground truth
-  std::uint64_t refused = 0;            // of them: a decision refused something
-  bool complete = true;                 // false: `limit` cut it short, so "all" must not be claimed
+  std::uint64_t visited = 0;  // orders in all
+  std::uint64_t harmed = 0;   // of them: harm in ground truth
+  std::uint64_t refused = 0;  // of them: a decision refused something
+  bool complete = true;       // false: `limit` cut it short, so "all" must not be claimed
 };
-Interleavings run_interleavings(const models::Attack& attack, models::ControlMode mode, std::uint64_t seed = 1,
-                                std::uint64_t limit = 100'000);
+Interleavings run_interleavings(const models::Attack& attack, models::ControlMode mode,
+                                std::uint64_t seed = 1, std::uint64_t limit = 100'000);
 
 struct AttackRow {
   std::string attack, title, source, control;
   AttackCell off, monitor, on, near_miss;
-  std::vector<Interleavings> orders;    // off and on; empty elsewhere
+  std::vector<Interleavings> orders;  // off and on; empty elsewhere
 };
 struct AttackMatrix {
   std::vector<AttackRow> rows;

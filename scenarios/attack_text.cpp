@@ -8,31 +8,42 @@ namespace {
 
 Json json_of(const AttackCell& cell) {
   Json one = Json::object();
-  one.add("attack", cell.attack).add("control", cell.control).add("staging", cell.staging).add("mode", cell.mode);
-  one.add("outcome", cell.outcome).add("witness", cell.witness).add("harm", cell.harm).add("refused", cell.refused);
+  one.add("attack", cell.attack)
+      .add("control", cell.control)
+      .add("staging", cell.staging)
+      .add("mode", cell.mode);
+  one.add("outcome", cell.outcome)
+      .add("witness", cell.witness)
+      .add("harm", cell.harm)
+      .add("refused", cell.refused);
   one.add("noticed", cell.noticed).add("worked", cell.worked).add("fingerprint", cell.fingerprint);
   return one;
 }
 
 std::string sentence(const Interleavings& orders) {
-  return fmt::format("{} {} orders with the control {}: harm in {}, refusal in {}", orders.complete ? "all" : "the first", orders.visited,
-                     orders.mode, orders.harmed, orders.refused);
+  return fmt::format("{} {} orders with the control {}: harm in {}, refusal in {}",
+                     orders.complete ? "all" : "the first", orders.visited, orders.mode, orders.harmed,
+                     orders.refused);
 }
 
 }  // namespace
 
 std::string to_text(const AttackCell& cell) {
-  return fmt::format("{} {} with {} {}: {}\n  {}\n", cell.attack, cell.staging, cell.control, cell.mode, cell.outcome, cell.witness);
+  return fmt::format("{} {} with {} {}: {}\n  {}\n", cell.attack, cell.staging, cell.control, cell.mode,
+                     cell.outcome, cell.witness);
 }
 
 std::string to_text(const AttackMatrix& matrix) {
-  std::string out = fmt::format("{:<7}{:<20}{:<11}{:<11}{:<11}{}\n", "attack", "control", "off", "monitor", "on", "near miss");
+  std::string out = fmt::format("{:<7}{:<20}{:<11}{:<11}{:<11}{}\n", "attack", "control", "off", "monitor",
+                                "on", "near miss");
   for (const auto& row : matrix.rows) {
-    out += fmt::format("{:<7}{:<20}{:<11}{:<11}{:<11}{}\n", row.attack, row.control, row.off.outcome, row.monitor.outcome, row.on.outcome, row.near_miss.outcome);
+    out += fmt::format("{:<7}{:<20}{:<11}{:<11}{:<11}{}\n", row.attack, row.control, row.off.outcome,
+                       row.monitor.outcome, row.on.outcome, row.near_miss.outcome);
   }
   for (const auto& row : matrix.rows) {
     out += fmt::format("\n{} {} ({})\n", row.attack, row.title, row.source);
-    for (const auto* cell : {&row.off, &row.monitor, &row.on}) out += fmt::format("  {:<10} {}\n", cell->mode, cell->witness);
+    for (const auto* cell : {&row.off, &row.monitor, &row.on})
+      out += fmt::format("  {:<10} {}\n", cell->mode, cell->witness);
     out += fmt::format("  {:<10} {}\n", "near miss", row.near_miss.witness);
     for (const auto& orders : row.orders) out += fmt::format("  {}\n", sentence(orders));
   }
@@ -45,8 +56,14 @@ std::string to_json(const AttackMatrix& matrix) {
   Json rows = Json::array();
   for (const auto& row : matrix.rows) {
     Json one = Json::object();
-    one.add("attack", row.attack).add("title", row.title).add("source", row.source).add("control", row.control);
-    one.add("off", json_of(row.off)).add("monitor", json_of(row.monitor)).add("on", json_of(row.on)).add("near_miss", json_of(row.near_miss));
+    one.add("attack", row.attack)
+        .add("title", row.title)
+        .add("source", row.source)
+        .add("control", row.control);
+    one.add("off", json_of(row.off))
+        .add("monitor", json_of(row.monitor))
+        .add("on", json_of(row.on))
+        .add("near_miss", json_of(row.near_miss));
     Json all = Json::array();
     for (const auto& orders : row.orders) {
       Json cell = Json::object();

@@ -31,7 +31,8 @@ std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& 
   std::vector<std::shared_ptr<const models::Policy>> compiled;
   for (std::size_t i = 0; i < spec.policies.size(); ++i) {
     const auto& source = spec.policies[i];
-    compiled.push_back(models::load_policy_xml(source.xml, place(where, fmt::format("policies[{}].xml", i)), source.mode, findings));
+    compiled.push_back(models::load_policy_xml(source.xml, place(where, fmt::format("policies[{}].xml", i)),
+                                               source.mode, findings));
   }
   if (compiled.empty()) compiled.push_back(models::Policy::deny_all());
   return compiled;

@@ -15,7 +15,8 @@ const BuildInfo& build_info() {
       TVDSIM_FLAGS,
       {{"simgrid", TVDSIM_SIMGRID_VERSION},
        {"openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING)},
-       {"sqlite", sqlite3_libversion()}}};
+       {"sqlite", sqlite3_libversion()},
+       {"libtpms", TVDSIM_LIBTPMS_VERSION " (stock library, one TPM in it at a time)"}}};
   return info;
 }
 

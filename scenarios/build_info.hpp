@@ -13,7 +13,7 @@ namespace tvdsim::scenarios {
 
 struct BuildInfo {
   std::string version, commit, compiler, flags;
-  std::vector<std::pair<std::string, std::string>> libraries;   // name, version
+  std::vector<std::pair<std::string, std::string>> libraries;  // name, version
 };
 const BuildInfo& build_info();
 

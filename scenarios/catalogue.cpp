@@ -18,9 +18,13 @@ Json row(std::initializer_list<std::pair<std::string_view, std::string_view>> ce
 
 Json hooks() {
   Json list = Json::array();
-#define HOOK(name, subject, object, point, guards, refused)                                            \
-  list.items.push_back(row({{"name", #name}, {"subject", #subject}, {"object", #object}, {"point", #point}, \
-                            {"guards", guards}, {"refused", refused}}));
+#define HOOK(name, subject, object, point, guards, refused) \
+  list.items.push_back(row({{"name", #name},                \
+                            {"subject", #subject},          \
+                            {"object", #object},            \
+                            {"point", #point},              \
+                            {"guards", guards},             \
+                            {"refused", refused}}));
 #include "sim/base/hooks.def"
 #undef HOOK
   return list;
@@ -63,21 +67,30 @@ Json causes() {
 
 std::string_view name_of(sim::TableKind kind) {
   switch (kind) {
-    case sim::TableKind::rare: return "rare";
-    case sim::TableKind::bulk: return "bulk";
-    case sim::TableKind::truth: return "truth";
+    case sim::TableKind::rare:
+      return "rare";
+    case sim::TableKind::bulk:
+      return "bulk";
+    case sim::TableKind::truth:
+      return "truth";
   }
   return "";
 }
 
 std::string_view name_of(sim::ColumnType type) {
   switch (type) {
-    case sim::ColumnType::time: return "time";
-    case sim::ColumnType::span: return "span";
-    case sim::ColumnType::u32: return "u32";
-    case sim::ColumnType::u64: return "u64";
-    case sim::ColumnType::i64: return "i64";
-    case sim::ColumnType::text: return "text";
+    case sim::ColumnType::time:
+      return "time";
+    case sim::ColumnType::span:
+      return "span";
+    case sim::ColumnType::u32:
+      return "u32";
+    case sim::ColumnType::u64:
+      return "u64";
+    case sim::ColumnType::i64:
+      return "i64";
+    case sim::ColumnType::text:
+      return "text";
   }
   return "";
 }
@@ -88,7 +101,8 @@ Json tables() {
     Json one = row({{"name", table.name}, {"kind", name_of(table.kind)}, {"what", table.what}});
     Json columns = Json::array();
     for (const auto& column : table.columns) {
-      columns.items.push_back(row({{"name", column.name}, {"type", name_of(column.type)}, {"what", column.what}}));
+      columns.items.push_back(
+          row({{"name", column.name}, {"type", name_of(column.type)}, {"what", column.what}}));
     }
     list.items.push_back(std::move(one.add("columns", std::move(columns))));
   }
@@ -113,7 +127,9 @@ Json actions() {
 Json attacks() {
   Json list = Json::array();
   for (const auto* attack : models::attacks()) {
-    list.items.push_back(row({{"id", attack->id()}, {"title", attack->title()}, {"source", attack->source()},
+    list.items.push_back(row({{"id", attack->id()},
+                              {"title", attack->title()},
+                              {"source", attack->source()},
                               {"control", sim::to_text(attack->control())}}));
   }
   return list;

@@ -24,16 +24,16 @@ CheckContext::CheckContext(const Spec& spec_, std::string_view where_, sim::Find
   for (const auto& policy : spec.policies) policy_names.add(policy.name);
 }
 
-void CheckContext::refused_by(sim::Control control, std::string_view code, std::string path, std::string message,
-                              std::string help) {
+void CheckContext::refused_by(sim::Control control, std::string_view code, std::string path,
+                              std::string message, std::string help) {
   const auto mode = spec.deny_all ? sim::ControlMode::off : control_mode(spec, control);
   if (mode == sim::ControlMode::on) {
     findings.error(code, at(path), std::move(message), std::move(help));
   } else {
     findings.warning(code, at(path), std::move(message),
                      spec.deny_all ? "deny_all refuses every start anyway"
-                                   : fmt::format("control `{}` is {}, so the run goes ahead", sim::to_text(control),
-                                                 sim::to_text(mode)));
+                                   : fmt::format("control `{}` is {}, so the run goes ahead",
+                                                 sim::to_text(control), sim::to_text(mode)));
   }
 }
 
@@ -41,7 +41,8 @@ const std::size_t* CheckContext::refer(const NameTable& table, std::string_view 
                                        std::string path) {
   const std::size_t* found = table.find(name);
   if (!found) {
-    findings.error("TVD-101", at(path), fmt::format("there is no {} `{}`.", kind, name), sim::suggest(name, table.names));
+    findings.error("TVD-101", at(path), fmt::format("there is no {} `{}`.", kind, name),
+                   sim::suggest(name, table.names));
   }
   return found;
 }

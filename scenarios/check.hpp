@@ -22,7 +22,7 @@ namespace tvdsim::scenarios {
 
 // Names of one kind with their index in the Spec.
 struct NameTable {
-  std::vector<std::string> names;                    // in the order of the Spec
+  std::vector<std::string> names;  // in the order of the Spec
   std::map<std::string, std::size_t, std::less<>> index;
   void add(const std::string& name);
   const std::size_t* find(std::string_view name) const;
@@ -39,14 +39,16 @@ struct CheckContext {
   const models::Policy* active() const { return policies.empty() ? nullptr : policies.front().get(); }
   std::string at(std::string_view path) const { return place(where, path); }
   // The finding is an error while the control is on, else a warning that says so.
-  void refused_by(sim::Control control, std::string_view code, std::string path, std::string message, std::string help);
+  void refused_by(sim::Control control, std::string_view code, std::string path, std::string message,
+                  std::string help);
   // TVD-101 unless the name is there; the index, or null.
-  const std::size_t* refer(const NameTable& table, std::string_view kind, std::string_view name, std::string path);
+  const std::size_t* refer(const NameTable& table, std::string_view kind, std::string_view name,
+                           std::string path);
 };
 
-void check_names(CheckContext& context);        // names are good and given once
-void check_references(CheckContext& context);   // labels, hosts, disks, switches exist; numbers make sense
-void check_placement(CheckContext& context);    // what stands at t = 0 is allowed
-void check_actions(CheckContext& context);      // what shall happen can be asked for
+void check_names(CheckContext& context);       // names are good and given once
+void check_references(CheckContext& context);  // labels, hosts, disks, switches exist; numbers make sense
+void check_placement(CheckContext& context);   // what stands at t = 0 is allowed
+void check_actions(CheckContext& context);     // what shall happen can be asked for
 
 }  // namespace tvdsim::scenarios

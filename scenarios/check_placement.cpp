@@ -59,7 +59,7 @@ class Placement {
     const auto& vm = context_.spec.vms[index];
     const auto* host = context_.hosts.find(vm.host);
     const auto label = vm_label(policy_, vm.label);
-    if (!host || !label.exists()) return;   // reported as a reference
+    if (!host || !label.exists()) return;  // reported as a reference
     disks(index, label);
     root_of_trust(index, *host);
     if (!vm.start) return;
@@ -72,9 +72,10 @@ class Placement {
     for (std::size_t h = 0; h < memory_.size(); ++h) {
       const auto& host = context_.spec.hosts[h];
       if (host.memory.count == 0 || memory_[h] <= host.memory.count) continue;
-      context_.findings.warning("TVD-204", context_.at(fmt::format("hosts[{}].memory", h)),
-                                fmt::format("the VMs placed on `{}` have {} of memory, the host has {}.", host.name,
-                                            sim::to_text(sim::Bytes{memory_[h]}), sim::to_text(host.memory)));
+      context_.findings.warning(
+          "TVD-204", context_.at(fmt::format("hosts[{}].memory", h)),
+          fmt::format("the VMs placed on `{}` have {} of memory, the host has {}.", host.name,
+                      sim::to_text(sim::Bytes{memory_[h]}), sim::to_text(host.memory)));
     }
   }
 
@@ -87,22 +88,28 @@ class Placement {
     std::vector<std::uint64_t> lacking(policy_.ste(label).begin(), policy_.ste(label).end());
     for (std::size_t w = 0; w < lacking.size(); ++w) lacking[w] &= ~policy_.ste(system)[w];
     const auto types = names_in(lacking, policy_.ste_types());
-    context_.refused_by(sim::Control::host_authorization, "TVD-303", fmt::format("vms[{}].host", index),
-                        types.empty() ? fmt::format("`{}` has no STE type, so no host is authorized for it; it is placed on `{}`.", vm.name, on.name)
-                                      : fmt::format("`{}` is placed on `{}`, whose label `{}` lacks {}.", vm.name, on.name,
-                                                    policy_.label_name(system), types),
-                        types.empty() ? "give it a label with a type" : "place it on a host whose label holds all its types");
+    context_.refused_by(
+        sim::Control::host_authorization, "TVD-303", fmt::format("vms[{}].host", index),
+        types.empty()
+            ? fmt::format("`{}` has no STE type, so no host is authorized for it; it is placed on `{}`.",
+                          vm.name, on.name)
+            : fmt::format("`{}` is placed on `{}`, whose label `{}` lacks {}.", vm.name, on.name,
+                          policy_.label_name(system), types),
+        types.empty() ? "give it a label with a type" : "place it on a host whose label holds all its types");
   }
 
   void wall(std::size_t index, std::size_t host, LabelId label) {
     const auto& vm = context_.spec.vms[index];
     const auto conflict = walls_[host].conflict(label);
     if (conflict.exists) {
-      context_.refused_by(sim::Control::wall, "TVD-302", fmt::format("vms[{}].host", index),
-                          fmt::format("placement puts {} and `{}` on `{}`; conflict set `{}` forbids it before the run starts.",
-                                      rivals(host, label, conflict.set), vm.name, vm.host, policy_.conflict_set_name(conflict.set)),
-                          "place them on different hosts, or start one of them later");
-      if (control_mode(context_.spec, sim::Control::wall) == sim::ControlMode::on) return;  // it will not stand there
+      context_.refused_by(
+          sim::Control::wall, "TVD-302", fmt::format("vms[{}].host", index),
+          fmt::format(
+              "placement puts {} and `{}` on `{}`; conflict set `{}` forbids it before the run starts.",
+              rivals(host, label, conflict.set), vm.name, vm.host, policy_.conflict_set_name(conflict.set)),
+          "place them on different hosts, or start one of them later");
+      if (control_mode(context_.spec, sim::Control::wall) == sim::ControlMode::on)
+        return;  // it will not stand there
     }
     walls_[host].start(label);
     standing_[host].push_back({vm.name, label});
@@ -114,7 +121,8 @@ class Placement {
     for (std::size_t w = 0; w < others.size(); ++w) others[w] &= ~policy_.wall(label)[w];
     std::string out;
     for (const auto& there : standing_[host]) {
-      if (meet(policy_.wall(there.label), others)) out += fmt::format("{}`{}`", out.empty() ? "" : ", ", there.name);
+      if (meet(policy_.wall(there.label), others))
+        out += fmt::format("{}`{}`", out.empty() ? "" : ", ", there.name);
     }
     return out.empty() ? "a conflicting VM" : out;
   }
@@ -125,14 +133,18 @@ class Placement {
       const auto* found = context_.disks.find(vm.disks[k]);
       if (!found) continue;
       const auto& disk = context_.spec.disks[*found];
-      const auto resource = disk.label.empty() ? Policy::kUnlabelled : policy_.find_resource_label(disk.label);
+      const auto resource =
+          disk.label.empty() ? Policy::kUnlabelled : policy_.find_resource_label(disk.label);
       if (!resource.exists() || policy_.shares(label, resource)) continue;
       const auto path = fmt::format("vms[{}].disks[{}]", index, k);
-      auto message = fmt::format("disk `{}` (label `{}`) shares no STE type with `{}` (label `{}`).", disk.name, disk.label, vm.name, vm.label);
+      auto message = fmt::format("disk `{}` (label `{}`) shares no STE type with `{}` (label `{}`).",
+                                 disk.name, disk.label, vm.name, vm.label);
       if (vm.start) {
-        context_.refused_by(sim::Control::resource_check, "TVD-304", path, std::move(message), "give the VM a disk of its own workload");
+        context_.refused_by(sim::Control::resource_check, "TVD-304", path, std::move(message),
+                            "give the VM a disk of its own workload");
       } else {
-        context_.findings.warning("TVD-304", context_.at(path), std::move(message), "starting the VM will be refused");
+        context_.findings.warning("TVD-304", context_.at(path), std::move(message),
+                                  "starting the VM will be refused");
       }
     }
   }
@@ -140,9 +152,10 @@ class Placement {
   void root_of_trust(std::size_t index, std::size_t host) {
     const auto& vm = context_.spec.vms[index];
     if (!vm.vtpm || context_.spec.hosts[host].tpm) return;
-    context_.findings.error("TVD-401", context_.at(fmt::format("vms[{}].vtpm", index)),
-                            fmt::format("`{}` has a vTPM but `{}` has no TPM to root it in.", vm.name, vm.host),
-                            "give the host a TPM, or the VM no vTPM");
+    context_.findings.error(
+        "TVD-401", context_.at(fmt::format("vms[{}].vtpm", index)),
+        fmt::format("`{}` has a vTPM but `{}` has no TPM to root it in.", vm.name, vm.host),
+        "give the host a TPM, or the VM no vTPM");
   }
 
   CheckContext& context_;
@@ -156,7 +169,7 @@ class Placement {
 
 void check_placement(CheckContext& context) {
   const auto* policy = context.active();
-  if (!policy) return;   // it has findings of its own
+  if (!policy) return;  // it has findings of its own
   Placement placement(context, *policy);
   for (std::size_t i = 0; i < context.spec.vms.size(); ++i) placement.look_at(i);
   placement.memory();

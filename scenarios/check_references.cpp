@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/host/disk.hpp"
 #include "scenarios/check.hpp"
 
 namespace tvdsim::scenarios {
@@ -31,10 +32,11 @@ void check_label(CheckContext& context, std::string_view label, bool resource, s
   }
   std::string list;
   for (const auto& name : known) list += fmt::format("{}`{}`", list.empty() ? " Known: " : ", ", name);
-  context.findings.error("TVD-101", context.at(path),
-                         fmt::format("label `{}` is not defined.{}{}", label, known.size() <= 12 ? list : std::string(),
-                                     known.size() <= 12 && !list.empty() ? "." : ""),
-                         std::move(help));
+  context.findings.error(
+      "TVD-101", context.at(path),
+      fmt::format("label `{}` is not defined.{}{}", label, known.size() <= 12 ? list : std::string(),
+                  known.size() <= 12 && !list.empty() ? "." : ""),
+      std::move(help));
 }
 
 void check_numbers(CheckContext& context) {
@@ -46,20 +48,37 @@ void check_numbers(CheckContext& context) {
   if (spec.message_latency.ns < 0) bad("message_latency", "a duration is negative.");
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
     const auto& host = spec.hosts[i];
-    if (host.cores == 0) bad(fmt::format("hosts[{}].cores", i), fmt::format("host `{}` has no core.", host.name));
-    if (host.nic_rate.bit_s == 0) bad(fmt::format("hosts[{}].nic_rate", i), fmt::format("host `{}` sends nothing at a rate of 0.", host.name), "\"10 Gbit/s\"");
+    if (host.cores == 0)
+      bad(fmt::format("hosts[{}].cores", i), fmt::format("host `{}` has no core.", host.name));
+    if (host.nic_rate.bit_s == 0)
+      bad(fmt::format("hosts[{}].nic_rate", i),
+          fmt::format("host `{}` sends nothing at a rate of 0.", host.name), "\"10 Gbit/s\"");
     if (host.nic_latency.ns < 0) bad(fmt::format("hosts[{}].nic_latency", i), "a duration is negative.");
   }
   for (std::size_t i = 0; i < spec.switches.size(); ++i) {
-    if (spec.switches[i].rate.bit_s == 0) bad(fmt::format("switches[{}].rate", i), fmt::format("switch `{}` forwards nothing at a rate of 0.", spec.switches[i].name), "\"10 Gbit/s\"");
-    if (spec.switches[i].latency.ns < 0) bad(fmt::format("switches[{}].latency", i), "a duration is negative.");
+    if (spec.switches[i].rate.bit_s == 0)
+      bad(fmt::format("switches[{}].rate", i),
+          fmt::format("switch `{}` forwards nothing at a rate of 0.", spec.switches[i].name),
+          "\"10 Gbit/s\"");
+    if (spec.switches[i].latency.ns < 0)
+      bad(fmt::format("switches[{}].latency", i), "a duration is negative.");
+  }
+  for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+    const auto& disk = spec.disks[i];
+    const auto room = std::min(disk.size.count, models::kBlockSize);
+    if (disk.content.size() > room) {
+      bad(fmt::format("disks[{}].content", i),
+          fmt::format("{} bytes do not fit into block 0 of `{}`, which holds {}.", disk.content.size(),
+                      disk.name, room));
+    }
   }
   for (std::size_t i = 0; i < spec.faults.size(); ++i) {
     const auto& fault = spec.faults[i];
     if (fault.kind == sim::FaultRule::Kind::delay && fault.delay.ns <= 0) {
       bad(fmt::format("faults[{}].delay", i), "a fault that delays by nothing does nothing.", "\"10 ms\"");
     }
-    if (fault.count == 0) bad(fmt::format("faults[{}].count", i), "a fault that strikes 0 messages does nothing.");
+    if (fault.count == 0)
+      bad(fmt::format("faults[{}].count", i), "a fault that strikes 0 messages does nothing.");
   }
 }
 
@@ -68,9 +87,12 @@ void check_controls(CheckContext& context) {
     const auto& known = control_names();
     const auto path = fmt::format("controls.{}", control);
     if (std::find(known.begin(), known.end(), control) == known.end()) {
-      context.findings.error("TVD-101", context.at(path), fmt::format("there is no control `{}`.", control), sim::suggest(control, known));
+      context.findings.error("TVD-101", context.at(path), fmt::format("there is no control `{}`.", control),
+                             sim::suggest(control, known));
     } else if (mode != "off" && mode != "monitor" && mode != "on") {
-      context.findings.error("TVD-101", context.at(path), fmt::format("`{}` is not a mode of a control.", mode), "known: `off`, `monitor`, `on`");
+      context.findings.error("TVD-101", context.at(path),
+                             fmt::format("`{}` is not a mode of a control.", mode),
+                             "known: `off`, `monitor`, `on`");
     }
   }
 }
@@ -81,17 +103,21 @@ void check_references(CheckContext& context) {
   const auto& spec = context.spec;
   check_numbers(context);
   check_controls(context);
-  for (std::size_t i = 0; i < spec.hosts.size(); ++i) check_label(context, spec.hosts[i].label, false, fmt::format("hosts[{}].label", i));
-  for (std::size_t i = 0; i < spec.disks.size(); ++i) check_label(context, spec.disks[i].label, true, fmt::format("disks[{}].label", i));
+  for (std::size_t i = 0; i < spec.hosts.size(); ++i)
+    check_label(context, spec.hosts[i].label, false, fmt::format("hosts[{}].label", i));
+  for (std::size_t i = 0; i < spec.disks.size(); ++i)
+    check_label(context, spec.disks[i].label, true, fmt::format("disks[{}].label", i));
   for (std::size_t i = 0; i < spec.vms.size(); ++i) {
     const auto& vm = spec.vms[i];
     check_label(context, vm.label, false, fmt::format("vms[{}].label", i));
     context.refer(context.hosts, "host", vm.host, fmt::format("vms[{}].host", i));
-    for (std::size_t k = 0; k < vm.disks.size(); ++k) context.refer(context.disks, "disk", vm.disks[k], fmt::format("vms[{}].disks[{}]", i, k));
+    for (std::size_t k = 0; k < vm.disks.size(); ++k)
+      context.refer(context.disks, "disk", vm.disks[k], fmt::format("vms[{}].disks[{}]", i, k));
   }
   for (std::size_t i = 0; i < spec.switches.size(); ++i) {
     const auto& hosts = spec.switches[i].hosts;
-    for (std::size_t k = 0; k < hosts.size(); ++k) context.refer(context.hosts, "host", hosts[k], fmt::format("switches[{}].hosts[{}]", i, k));
+    for (std::size_t k = 0; k < hosts.size(); ++k)
+      context.refer(context.hosts, "host", hosts[k], fmt::format("switches[{}].hosts[{}]", i, k));
   }
 }
 

@@ -29,21 +29,22 @@ struct Inventory {
 Inventory inventory_of(const Spec& spec);
 
 struct Flip {
-  std::string kind;                        // sharing | resource | authorization | collocation
-  std::string first, second;               // names from the inventory, or labels
+  std::string kind;           // sharing | resource | authorization | collocation
+  std::string first, second;  // names from the inventory, or labels
   std::string first_label, second_label;
-  std::string before, after;               // permit | deny
-  std::string witness;                     // one sentence: the type gained or lost, the conflict set, the label that is gone
+  std::string before, after;  // permit | deny
+  std::string witness;  // one sentence: the type gained or lost, the conflict set, the label that is gone
 };
 struct PolicyDiff {
-  std::string before, after;               // "name version"
-  std::string before_digest, after_digest; // hex
+  std::string before, after;                // "name version"
+  std::string before_digest, after_digest;  // hex
   std::vector<Flip> flips;
 };
-PolicyDiff diff_policies(const models::Policy& before, const models::Policy& after, const Inventory& inventory = {});
+PolicyDiff diff_policies(const models::Policy& before, const models::Policy& after,
+                         const Inventory& inventory = {});
 
 struct FieldChange {
-  std::string path, before, after;         // before/after: JSON text, or "" where the field is absent
+  std::string path, before, after;  // before/after: JSON text, or "" where the field is absent
 };
 std::vector<FieldChange> diff_specs(const Spec& before, const Spec& after);
 
@@ -52,14 +53,14 @@ struct TableDifference {
   std::string table;
   std::uint64_t count_before = 0, count_after = 0;
   bool differs = false;
-  std::uint64_t row = 0;                   // number of the first row that differs, from 0
-  std::int64_t time_ns = -1;               // when, or -1 for a table without a time
-  std::string before, after;               // the rows as "column=value, …"; "" where one run has no such row
+  std::uint64_t row = 0;      // number of the first row that differs, from 0
+  std::int64_t time_ns = -1;  // when, or -1 for a table without a time
+  std::string before, after;  // the rows as "column=value, …"; "" where one run has no such row
 };
 struct RunDiff {
   std::string before_fingerprint, after_fingerprint;
-  bool same = false;                       // fingerprints are equal
-  std::vector<TableDifference> tables;     // those that differ, earliest first
+  bool same = false;                    // fingerprints are equal
+  std::vector<TableDifference> tables;  // those that differ, earliest first
 };
 RunDiff diff_runs(std::string_view before_directory, std::string_view after_directory);
 

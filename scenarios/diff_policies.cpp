@@ -17,7 +17,7 @@ using Kind = Inventory::Item::Kind;
 
 struct Answer {
   bool permit = false;
-  std::string why;     // the types shared, the types lacking, the conflict set, or the label that is not there
+  std::string why;  // the types shared, the types lacking, the conflict set, or the label that is not there
 };
 
 // One of the two policies, asked by the names that the inventory uses.
@@ -57,7 +57,8 @@ class Side {
       models::Wall wall(std::shared_ptr<const Policy>(std::shared_ptr<void>(), &policy_));
       wall.start(first);
       if (const auto conflict = wall.conflict(second); conflict.exists) {
-        return {false, fmt::format("conflict set `{}` keeps them apart", policy_.conflict_set_name(conflict.set))};
+        return {false,
+                fmt::format("conflict set `{}` keeps them apart", policy_.conflict_set_name(conflict.set))};
       }
     }
     return {true, "no conflict set keeps them apart"};
@@ -71,7 +72,8 @@ class Side {
   std::string types(const std::vector<std::uint64_t>& bits) const {
     std::string out;
     for (std::size_t t = 0; t < policy_.ste_types().size(); ++t) {
-      if (bits[t / 64] >> (t % 64) & 1) out += fmt::format("{}`{}`", out.empty() ? "" : ", ", policy_.ste_types()[t]);
+      if (bits[t / 64] >> (t % 64) & 1)
+        out += fmt::format("{}`{}`", out.empty() ? "" : ", ", policy_.ste_types()[t]);
     }
     return out;
   }
@@ -91,21 +93,26 @@ class Comparison {
  public:
   Comparison(const Policy& before, const Policy& after, const Inventory& inventory)
       : before_(before, after), after_(after, before), by_label_(inventory.items.empty()) {
-    for (auto kind : {Kind::vm, Kind::resource, Kind::host}) groups_[kind] = gather(before, after, inventory, kind);
+    for (auto kind : {Kind::vm, Kind::resource, Kind::host})
+      groups_[kind] = gather(before, after, inventory, kind);
   }
 
   std::vector<Flip> flips() {
     const auto& vms = groups_[Kind::vm];
     for (std::size_t i = 0; i < vms.size(); ++i) {
       for (std::size_t j = i; j < vms.size(); ++j) {
-        ask("sharing", vms[i], vms[j], i == j, [](const Side& side, LabelId a, LabelId b) { return side.shares(a, b); });
-        ask("collocation", vms[i], vms[j], i == j, [](const Side& side, LabelId a, LabelId b) { return side.collocates(a, b); });
+        ask("sharing", vms[i], vms[j], i == j,
+            [](const Side& side, LabelId a, LabelId b) { return side.shares(a, b); });
+        ask("collocation", vms[i], vms[j], i == j,
+            [](const Side& side, LabelId a, LabelId b) { return side.collocates(a, b); });
       }
       for (const auto& resource : groups_[Kind::resource]) {
-        ask("resource", vms[i], resource, false, [](const Side& side, LabelId a, LabelId b) { return side.shares(a, b); });
+        ask("resource", vms[i], resource, false,
+            [](const Side& side, LabelId a, LabelId b) { return side.shares(a, b); });
       }
       for (const auto& host : groups_[Kind::host]) {
-        ask("authorization", host, vms[i], false, [](const Side& side, LabelId a, LabelId b) { return side.authorizes(a, b); });
+        ask("authorization", host, vms[i], false,
+            [](const Side& side, LabelId a, LabelId b) { return side.authorizes(a, b); });
       }
     }
     std::sort(flips_.begin(), flips_.end(), [](const Flip& a, const Flip& b) {
@@ -115,7 +122,8 @@ class Comparison {
   }
 
  private:
-  std::vector<Group> gather(const Policy& before, const Policy& after, const Inventory& inventory, Kind kind) const {
+  std::vector<Group> gather(const Policy& before, const Policy& after, const Inventory& inventory,
+                            Kind kind) const {
     std::map<std::string, std::vector<std::string>> names;
     for (const auto& item : inventory.items) {
       if (item.kind == kind) names[item.label].push_back(item.name);
@@ -142,11 +150,13 @@ class Comparison {
     if (was.permit == is.permit) return;
     const auto witness = fmt::format("before: {}; after: {}", was.why, is.why);
     const auto add = [&](const std::string& a, const std::string& b) {
-      flips_.push_back({std::string(kind), a, b, first.label, second.label, was.permit ? "permit" : "deny", is.permit ? "permit" : "deny", witness});
+      flips_.push_back({std::string(kind), a, b, first.label, second.label, was.permit ? "permit" : "deny",
+                        is.permit ? "permit" : "deny", witness});
     };
     for (std::size_t i = 0; i < first.names.size(); ++i) {
       // Among labels a label stands for two VMs of its own; among named VMs a pair needs two names.
-      for (std::size_t j = same && !by_label_ ? i + 1 : 0; j < second.names.size(); ++j) add(first.names[i], second.names[j]);
+      for (std::size_t j = same && !by_label_ ? i + 1 : 0; j < second.names.size(); ++j)
+        add(first.names[i], second.names[j]);
     }
   }
 
@@ -178,7 +188,8 @@ Inventory inventory_of(const Spec& spec) {
 }
 
 PolicyDiff diff_policies(const Policy& before, const Policy& after, const Inventory& inventory) {
-  return {title(before), title(after), hex(before.digest()), hex(after.digest()), Comparison(before, after, inventory).flips()};
+  return {title(before), title(after), hex(before.digest()), hex(after.digest()),
+          Comparison(before, after, inventory).flips()};
 }
 
 }  // namespace tvdsim::scenarios

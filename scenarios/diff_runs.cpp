@@ -21,7 +21,8 @@ std::string as_text(const Archive::Rows& rows) {
   std::string out;
   const auto cells = rows.cells();
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (!cells[i].empty()) out += fmt::format("{}{}={}", out.empty() ? "" : ", ", rows.columns()[i], cells[i]);
+    if (!cells[i].empty())
+      out += fmt::format("{}{}={}", out.empty() ? "" : ", ", rows.columns()[i], cells[i]);
   }
   return out;
 }
@@ -36,7 +37,8 @@ void compare_rows(Archive::Rows before, Archive::Rows after, TableDifference& ou
   for (std::uint64_t row = 0;; ++row) {
     const bool more_before = before.next(), more_after = after.next();
     if (!more_before && !more_after) return;
-    if (more_before && more_after && before.columns() == after.columns() && before.cells() == after.cells()) continue;
+    if (more_before && more_after && before.columns() == after.columns() && before.cells() == after.cells())
+      continue;
     out.differs = true;
     out.row = row;
     if (more_before) out.before = as_text(before);
@@ -68,10 +70,11 @@ RunDiff diff_runs(std::string_view before_directory, std::string_view after_dire
     if (one.differs) out.tables.push_back(std::move(one));
   }
   // Earliest first; what has no time of its own follows from the rest and comes last.
-  std::stable_sort(out.tables.begin(), out.tables.end(), [](const TableDifference& a, const TableDifference& b) {
-    const auto key = [](const TableDifference& t) { return t.time_ns < 0 ? INT64_MAX : t.time_ns; };
-    return key(a) < key(b);
-  });
+  std::stable_sort(
+      out.tables.begin(), out.tables.end(), [](const TableDifference& a, const TableDifference& b) {
+        const auto key = [](const TableDifference& t) { return t.time_ns < 0 ? INT64_MAX : t.time_ns; };
+        return key(a) < key(b);
+      });
   return out;
 }
 

@@ -19,14 +19,17 @@ bool has_names(const Json& list) {
 }
 
 // Things with names are compared by name, so that one more VM in the middle is one change and not many.
-void compare_named(const std::string& path, const Json& before, const Json& after, std::vector<FieldChange>& out) {
+void compare_named(const std::string& path, const Json& before, const Json& after,
+                   std::vector<FieldChange>& out) {
   std::map<std::string, std::pair<const Json*, const Json*>, std::less<>> by_name;
   for (const auto& item : before.items) by_name[std::string(item.text_of("name"))].first = &item;
   for (const auto& item : after.items) by_name[std::string(item.text_of("name"))].second = &item;
-  for (const auto& [name, pair] : by_name) compare(fmt::format("{}[{}]", path, name), pair.first, pair.second, out);
+  for (const auto& [name, pair] : by_name)
+    compare(fmt::format("{}[{}]", path, name), pair.first, pair.second, out);
 }
 
-void compare_lists(const std::string& path, const Json& before, const Json& after, std::vector<FieldChange>& out) {
+void compare_lists(const std::string& path, const Json& before, const Json& after,
+                   std::vector<FieldChange>& out) {
   if (has_names(before) && has_names(after)) return compare_named(path, before, after, out);
   const auto longer = std::max(before.items.size(), after.items.size());
   for (std::size_t i = 0; i < longer; ++i) {
@@ -35,8 +38,11 @@ void compare_lists(const std::string& path, const Json& before, const Json& afte
   }
 }
 
-void compare_objects(const std::string& path, const Json& before, const Json& after, std::vector<FieldChange>& out) {
-  const auto below = [&](const std::string& name) { return path.empty() ? name : fmt::format("{}.{}", path, name); };
+void compare_objects(const std::string& path, const Json& before, const Json& after,
+                     std::vector<FieldChange>& out) {
+  const auto below = [&](const std::string& name) {
+    return path.empty() ? name : fmt::format("{}.{}", path, name);
+  };
   for (const auto& [name, value] : before.members) compare(below(name), &value, after.find(name), out);
   for (const auto& [name, value] : after.members) {
     if (!before.find(name)) compare(below(name), nullptr, &value, out);

@@ -6,14 +6,19 @@
 namespace tvdsim::scenarios {
 
 std::string to_text(const PolicyDiff& diff) {
-  std::string out = fmt::format("{} ({}) → {} ({})\n", diff.before, diff.before_digest.substr(0, 12), diff.after, diff.after_digest.substr(0, 12));
+  std::string out = fmt::format("{} ({}) → {} ({})\n", diff.before, diff.before_digest.substr(0, 12),
+                                diff.after, diff.after_digest.substr(0, 12));
   if (diff.flips.empty()) return out + "no decision flips\n";
   for (const auto& flip : diff.flips) {
-    const auto party = [](const std::string& name, const std::string& label) { return name == label ? name : fmt::format("{} ({})", name, label); };
-    out += fmt::format("{:<14} {} · {}: {} → {}\n               {}\n", flip.kind, party(flip.first, flip.first_label),
-                       party(flip.second, flip.second_label), flip.before, flip.after, flip.witness);
+    const auto party = [](const std::string& name, const std::string& label) {
+      return name == label ? name : fmt::format("{} ({})", name, label);
+    };
+    out += fmt::format("{:<14} {} · {}: {} → {}\n               {}\n", flip.kind,
+                       party(flip.first, flip.first_label), party(flip.second, flip.second_label),
+                       flip.before, flip.after, flip.witness);
   }
-  return out + fmt::format("{} decision{} flip{}\n", diff.flips.size(), diff.flips.size() == 1 ? "" : "s", diff.flips.size() == 1 ? "s" : "");
+  return out + fmt::format("{} decision{} flip{}\n", diff.flips.size(), diff.flips.size() == 1 ? "" : "s",
+                           diff.flips.size() == 1 ? "s" : "");
 }
 
 std::string to_text(const std::vector<FieldChange>& changes) {
@@ -33,7 +38,8 @@ std::string to_text(const std::vector<FieldChange>& changes) {
 
 std::string to_text(const RunDiff& diff) {
   if (diff.same) return fmt::format("same fingerprint {}\n", diff.before_fingerprint);
-  std::string out = fmt::format("fingerprints differ: {} → {}\n", diff.before_fingerprint.substr(0, 16), diff.after_fingerprint.substr(0, 16));
+  std::string out = fmt::format("fingerprints differ: {} → {}\n", diff.before_fingerprint.substr(0, 16),
+                                diff.after_fingerprint.substr(0, 16));
   for (const auto& table : diff.tables) {
     out += fmt::format("{}: {} rows → {} rows", table.table, table.count_before, table.count_after);
     if (table.before.empty() && table.after.empty()) {
@@ -42,7 +48,8 @@ std::string to_text(const RunDiff& diff) {
     }
     out += fmt::format("; first difference in row {}", table.row);
     if (table.time_ns >= 0) out += fmt::format(" (t={:.6f} s)", static_cast<double>(table.time_ns) / 1e9);
-    out += fmt::format("\n  - {}\n  + {}\n", table.before.empty() ? "no such row" : table.before, table.after.empty() ? "no such row" : table.after);
+    out += fmt::format("\n  - {}\n  + {}\n", table.before.empty() ? "no such row" : table.before,
+                       table.after.empty() ? "no such row" : table.after);
   }
   return out;
 }
@@ -67,19 +74,27 @@ std::string to_json(const std::vector<FieldChange>& changes) {
   Json list = Json::array();
   for (const auto& change : changes) {
     Json one = Json::object();
-    list.items.push_back(std::move(one.add("path", change.path).add("before", change.before).add("after", change.after)));
+    list.items.push_back(
+        std::move(one.add("path", change.path).add("before", change.before).add("after", change.after)));
   }
   return to_line(list);
 }
 
 std::string to_json(const RunDiff& diff) {
   Json all = Json::object();
-  all.add("same", diff.same).add("before_fingerprint", diff.before_fingerprint).add("after_fingerprint", diff.after_fingerprint);
+  all.add("same", diff.same)
+      .add("before_fingerprint", diff.before_fingerprint)
+      .add("after_fingerprint", diff.after_fingerprint);
   Json tables = Json::array();
   for (const auto& table : diff.tables) {
     Json one = Json::object();
-    one.add("table", table.table).add("count_before", table.count_before).add("count_after", table.count_after);
-    one.add("row", table.row).add("time_ns", table.time_ns).add("before", table.before).add("after", table.after);
+    one.add("table", table.table)
+        .add("count_before", table.count_before)
+        .add("count_after", table.count_after);
+    one.add("row", table.row)
+        .add("time_ns", table.time_ns)
+        .add("before", table.before)
+        .add("after", table.after);
     tables.items.push_back(std::move(one));
   }
   all.add("tables", std::move(tables));

@@ -19,7 +19,8 @@ Position position_of(std::string_view text, std::size_t offset) {
     if (text[i] == '\n') {
       ++at.line;
       at.column = 1;
-    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) {  // count characters, not UTF-8 continuation bytes
+    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) !=
+               0x80) {  // count characters, not UTF-8 continuation bytes
       ++at.column;
     }
   }
@@ -49,7 +50,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     auto& frame = stack_.back();
     if (!frame.seen.insert(name).second) {
-      findings_.error("TVD-102", path(), fmt::format("member `{}` is given twice.", name), "keep one of them");
+      findings_.error("TVD-102", path(), fmt::format("member `{}` is given twice.", name),
+                      "keep one of them");
     }
     frame.key = name;
     return true;
@@ -58,7 +60,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(std::size_t offset, const std::string&, const nlohmann::json::exception& why) override {
     const auto at = position_of(text_, offset == 0 ? 0 : offset - 1);
     std::string sentence = why.what();
-    const bool truncated = sentence.find("unexpected end of input") != std::string::npos || offset > text_.size();
+    const bool truncated =
+        sentence.find("unexpected end of input") != std::string::npos || offset > text_.size();
     if (truncated) {
       sentence = "the text ends before the JSON does.";
     } else {
@@ -66,8 +69,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
       if (const auto colon = sentence.find(": "); colon != std::string::npos) sentence.erase(0, colon + 2);
       sentence = fmt::format("this is not JSON: {}.", sentence);
     }
-    findings_.error("TVD-120", fmt::format("{}:{}:{}", where_.empty() ? "json" : where_, at.line, at.column), sentence,
-                    truncated ? "the file was cut off; write it again" : "");
+    findings_.error("TVD-120", fmt::format("{}:{}:{}", where_.empty() ? "json" : where_, at.line, at.column),
+                    sentence, truncated ? "the file was cut off; write it again" : "");
     return false;
   }
 
@@ -90,7 +93,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   bool open(Json value) {
     if (stack_.size() >= Json::kMaxDepth) {
-      findings_.error("TVD-120", path(), fmt::format("the JSON is nested deeper than {} levels.", Json::kMaxDepth));
+      findings_.error("TVD-120", path(),
+                      fmt::format("the JSON is nested deeper than {} levels.", Json::kMaxDepth));
       return false;
     }
     stack_.push_back({std::move(value), {}, {}});
@@ -103,7 +107,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   bool put(Json value) {
     if (++values_ > Json::kMaxValues) {
-      findings_.error("TVD-120", std::string(where_), fmt::format("the JSON has more than {} values.", Json::kMaxValues));
+      findings_.error("TVD-120", std::string(where_),
+                      fmt::format("the JSON has more than {} values.", Json::kMaxValues));
       return false;
     }
     if (stack_.empty()) {
@@ -152,12 +157,24 @@ void write_all(std::string& out, const Range& range, char open, char close, int 
 void write(std::string& out, const Json& value, int indent) {
   const int deeper = indent < 0 ? -1 : indent + 1;
   switch (value.kind) {
-    case Json::Kind::null: out += "null"; break;
-    case Json::Kind::boolean: out += value.boolean ? "true" : "false"; break;
-    case Json::Kind::negative: out += fmt::format("{}", value.negative); break;
-    case Json::Kind::natural: out += fmt::format("{}", value.natural); break;
-    case Json::Kind::real: out += number(value.real); break;
-    case Json::Kind::text: out += json_quoted(value.text); break;
+    case Json::Kind::null:
+      out += "null";
+      break;
+    case Json::Kind::boolean:
+      out += value.boolean ? "true" : "false";
+      break;
+    case Json::Kind::negative:
+      out += fmt::format("{}", value.negative);
+      break;
+    case Json::Kind::natural:
+      out += fmt::format("{}", value.natural);
+      break;
+    case Json::Kind::real:
+      out += number(value.real);
+      break;
+    case Json::Kind::text:
+      out += json_quoted(value.text);
+      break;
     case Json::Kind::array:
       write_all(out, value.items, '[', ']', indent, [&](const Json& item) { write(out, item, deeper); });
       break;
@@ -228,7 +245,8 @@ std::uint64_t Json::natural_of(std::string_view name) const noexcept {
 
 Json parse_json(std::string_view text, std::string_view where, sim::Findings& findings) {
   if (text.size() > Json::kMaxBytes) {
-    findings.error("TVD-120", std::string(where), fmt::format("{} bytes of JSON are more than {}.", text.size(), Json::kMaxBytes));
+    findings.error("TVD-120", std::string(where),
+                   fmt::format("{} bytes of JSON are more than {}.", text.size(), Json::kMaxBytes));
     return {};
   }
   Builder builder(text, where, findings);
@@ -250,14 +268,22 @@ std::string to_line(const Json& value) {
 
 std::string_view kind_name(const Json& value) noexcept {
   switch (value.kind) {
-    case Json::Kind::null: return "null";
-    case Json::Kind::boolean: return "true or false";
-    case Json::Kind::negative: return "a negative number";
-    case Json::Kind::natural: return "a whole number";
-    case Json::Kind::real: return "a number";
-    case Json::Kind::text: return "a text";
-    case Json::Kind::array: return "a list";
-    case Json::Kind::object: return "an object";
+    case Json::Kind::null:
+      return "null";
+    case Json::Kind::boolean:
+      return "true or false";
+    case Json::Kind::negative:
+      return "a negative number";
+    case Json::Kind::natural:
+      return "a whole number";
+    case Json::Kind::real:
+      return "a number";
+    case Json::Kind::text:
+      return "a text";
+    case Json::Kind::array:
+      return "a list";
+    case Json::Kind::object:
+      return "an object";
   }
   return "null";
 }

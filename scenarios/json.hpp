@@ -27,12 +27,12 @@ struct Json {
 
   Kind kind = Kind::null;
   bool boolean = false;
-  std::int64_t negative = 0;       // an integer below zero
-  std::uint64_t natural = 0;       // an integer of zero or more
+  std::int64_t negative = 0;  // an integer below zero
+  std::uint64_t natural = 0;  // an integer of zero or more
   double real = 0;
   std::string text;
   std::vector<Json> items;
-  std::vector<std::pair<std::string, Json>> members;   // in the order written
+  std::vector<std::pair<std::string, Json>> members;  // in the order written
 
   Json() = default;
   static Json of(bool value);
@@ -44,8 +44,16 @@ struct Json {
   static Json of(const char* value) { return of(std::string_view(value)); }
   static Json of(const std::string& value) { return of(std::string_view(value)); }
   static Json of(const std::vector<std::string>& values);
-  static Json array() { Json j; j.kind = Kind::array; return j; }
-  static Json object() { Json j; j.kind = Kind::object; return j; }
+  static Json array() {
+    Json j;
+    j.kind = Kind::array;
+    return j;
+  }
+  static Json object() {
+    Json j;
+    j.kind = Kind::object;
+    return j;
+  }
 
   template <class T>
   Json& add(std::string_view name, const T& value) {
@@ -56,7 +64,7 @@ struct Json {
     members.emplace_back(std::string(name), std::move(value));
     return *this;
   }
-  const Json* find(std::string_view name) const noexcept;     // null when absent
+  const Json* find(std::string_view name) const noexcept;  // null when absent
   // The member's text, or natural number; "" or 0 when it is absent or of another kind.
   std::string_view text_of(std::string_view name) const noexcept;
   std::uint64_t natural_of(std::string_view name) const noexcept;
@@ -67,9 +75,9 @@ struct Json {
 // Findings: TVD-120 at "where:line:column" when the text is not JSON (then nothing else is reported), TVD-102 for members given twice.
 Json parse_json(std::string_view text, std::string_view where, sim::Findings& findings);
 
-std::string to_text(const Json& value);          // indented by two, one member a line, a newline at the end
-std::string to_line(const Json& value);          // all on one line, no newline
+std::string to_text(const Json& value);  // indented by two, one member a line, a newline at the end
+std::string to_line(const Json& value);  // all on one line, no newline
 std::string_view kind_name(const Json& value) noexcept;  // "a text", "an array", …: for messages
-std::string shown(const Json& value);            // as one short line for messages, cut after 40 characters
+std::string shown(const Json& value);  // as one short line for messages, cut after 40 characters
 
 }  // namespace tvdsim::scenarios

@@ -21,7 +21,8 @@ std::string hex(const models::Digest& digest) {
 }
 
 [[noreturn]] void no_manifest(const std::string& path, std::string message) {
-  throw sim::InputError(sim::Finding{"TVD-130", path, std::move(message), "name a run directory, or its manifest.json"});
+  throw sim::InputError(
+      sim::Finding{"TVD-130", path, std::move(message), "name a run directory, or its manifest.json"});
 }
 
 bool flag_of(const Json& json, std::string_view name) {
@@ -51,11 +52,12 @@ Manifest begin_manifest(const Spec& spec, std::string_view argv, const std::vect
   manifest.argv = argv;
   manifest.seed = spec.seed;
   manifest.until = spec.until;
-  sim::Findings ignored;   // run() has reported them
+  sim::Findings ignored;  // run() has reported them
   for (const auto& policy : compile_policies(spec, spec.name, ignored)) {
     if (!policy) continue;
     const auto& def = policy->def();
-    manifest.policies.push_back({def.name, fmt::format("{}.{}", def.version.major, def.version.minor), hex(policy->digest())});
+    manifest.policies.push_back(
+        {def.name, fmt::format("{}.{}", def.version.major, def.version.minor), hex(policy->digest())});
   }
   manifest.flow_backend =
       sim::choose_flow_backend(&manifest.flow_backend_reason) == sim::FlowBackend::shim ? "shim" : "comm";
@@ -68,7 +70,9 @@ std::string to_json(const Manifest& manifest) {
   all.add("tvdsim_run", std::uint64_t{kRunVersion}).add("status", manifest.status);
   if (!manifest.error.empty()) all.add("error", manifest.error);
   all.add("fingerprint", manifest.fingerprint).add("name", manifest.name).add("seed", manifest.seed);
-  all.add("spec_hash", manifest.spec_hash).add("until_ns", manifest.until.ns).add("reached_ns", manifest.reached.ns);
+  all.add("spec_hash", manifest.spec_hash)
+      .add("until_ns", manifest.until.ns)
+      .add("reached_ns", manifest.reached.ns);
   Json policies = Json::array();
   for (const auto& policy : manifest.policies) {
     Json one = Json::object();
@@ -102,14 +106,20 @@ std::string run_directory_of(std::string_view run) {
 }
 
 Manifest read_manifest(std::string_view run) {
-  const auto path = std::filesystem::is_directory(std::filesystem::path(run)) ? fmt::format("{}/manifest.json", run) : std::string(run);
+  const auto path = std::filesystem::is_directory(std::filesystem::path(run))
+                        ? fmt::format("{}/manifest.json", run)
+                        : std::string(run);
   sim::Findings findings;
   const Json json = parse_json(read_file(path, "TVD-130"), path, findings);
   findings.throw_if_any();
   const auto version = json.natural_of("tvdsim_run");
   if (version == 0) no_manifest(path, "this is no manifest of a run.");
   if (version > static_cast<std::uint64_t>(kRunVersion)) {
-    throw sim::InputError(sim::Finding{"TVD-602", path, fmt::format("the run directory is of form {}; tvdsim {} reads up to form {}.", version, TVDSIM_VERSION, kRunVersion), "use a newer tvdsim"});
+    throw sim::InputError(
+        sim::Finding{"TVD-602", path,
+                     fmt::format("the run directory is of form {}; tvdsim {} reads up to form {}.", version,
+                                 TVDSIM_VERSION, kRunVersion),
+                     "use a newer tvdsim"});
   }
   Manifest manifest;
   manifest.status = json.text_of("status");
@@ -132,11 +142,17 @@ Manifest read_manifest(std::string_view run) {
   manifest.denied = json.natural_of("denied");
   manifest.warned = json.natural_of("warned");
   manifest.deterministic = flag_of(json, "deterministic");
-  each_member(json, "libraries", [&](const std::string& name, const Json& value) { manifest.libraries.emplace_back(name, value.text); });
-  each_member(json, "counts", [&](const std::string& name, const Json& value) { manifest.counts.emplace_back(name, value.natural); });
+  each_member(json, "libraries", [&](const std::string& name, const Json& value) {
+    manifest.libraries.emplace_back(name, value.text);
+  });
+  each_member(json, "counts", [&](const std::string& name, const Json& value) {
+    manifest.counts.emplace_back(name, value.natural);
+  });
   if (const Json* policies = json.find("policies")) {
     for (const auto& policy : policies->items) {
-      manifest.policies.push_back({std::string(policy.text_of("name")), std::string(policy.text_of("version")), std::string(policy.text_of("digest"))});
+      manifest.policies.push_back({std::string(policy.text_of("name")),
+                                   std::string(policy.text_of("version")),
+                                   std::string(policy.text_of("digest"))});
     }
   }
   if (const Json* wall = json.find("wall_s")) manifest.wall_s = wall->real;

@@ -31,14 +31,15 @@ struct Manifest {
   std::string name, spec_hash, argv;
   std::uint64_t seed = 0;
   sim::Time until, reached;
-  std::vector<ActivePolicy> policies;            // of the Spec, in order
-  std::string flow_backend;                      // shim | comm
-  std::string flow_backend_reason;               // why not the shim, or empty
+  std::vector<ActivePolicy> policies;  // of the Spec, in order
+  std::string flow_backend;            // shim | comm
+  std::string flow_backend_reason;     // why not the shim, or empty
+  // Of a vTPM only PCR values and response codes reach the trace, and those do not depend on the library's random numbers.
   bool deterministic = true;
   std::string fingerprint;
   std::vector<std::pair<std::string, std::uint64_t>> counts;  // rows per table, stored or not
   std::uint64_t events = 0, decisions = 0, denied = 0, warned = 0;
-  std::vector<sim::Finding> warnings;            // of the check
+  std::vector<sim::Finding> warnings;  // of the check
   double wall_s = 0;
 };
 
@@ -47,6 +48,6 @@ std::string to_json(const Manifest& manifest);
 // `run`: a run directory or its manifest.json. Throws InputError: TVD-130 when it cannot be read or is no manifest,
 // TVD-602 when a newer tvdsim wrote it.
 Manifest read_manifest(std::string_view run);
-std::string run_directory_of(std::string_view run);   // the directory of either
+std::string run_directory_of(std::string_view run);  // the directory of either
 
 }  // namespace tvdsim::scenarios

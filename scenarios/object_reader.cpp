@@ -9,10 +9,12 @@
 
 namespace tvdsim::scenarios {
 
-ObjectReader::ObjectReader(const Json& object, std::string_view where, std::string path, sim::Findings& findings)
+ObjectReader::ObjectReader(const Json& object, std::string_view where, std::string path,
+                           sim::Findings& findings)
     : object_(object), where_(where), path_(std::move(path)), findings_(findings) {
   if (!is_object()) {
-    findings_.error("TVD-103", place(where_, path_), fmt::format("{} stands where an object must.", kind_name(object)));
+    findings_.error("TVD-103", place(where_, path_),
+                    fmt::format("{} stands where an object must.", kind_name(object)));
   }
 }
 
@@ -35,7 +37,8 @@ const Json* ObjectReader::needed(std::string_view name) {
 
 bool ObjectReader::is(const Json& value, Json::Kind kind, std::string_view name, std::string_view wanted) {
   if (value.kind == kind) return true;
-  findings_.error("TVD-103", path_of(name), fmt::format("{}={}: {} is wanted, not {}.", name, shown(value), wanted, kind_name(value)));
+  findings_.error("TVD-103", path_of(name),
+                  fmt::format("{}={}: {} is wanted, not {}.", name, shown(value), wanted, kind_name(value)));
   return false;
 }
 
@@ -63,7 +66,8 @@ void ObjectReader::share(std::string_view name, double& value) {
   if (given >= 0 && given <= 1) {
     value = given;
   } else {
-    findings_.error("TVD-110", path_of(name), fmt::format("{}={} does not lie between 0 and 1.", name, shown(*found)));
+    findings_.error("TVD-110", path_of(name),
+                    fmt::format("{}={} does not lie between 0 and 1.", name, shown(*found)));
   }
 }
 
@@ -72,7 +76,8 @@ void ObjectReader::texts(std::string_view name, std::vector<std::string>& value)
     if (item->kind == Json::Kind::text) {
       value.push_back(item->text);
     } else {
-      findings_.error("TVD-103", place(where_, path), fmt::format("{} stands in a list of texts.", shown(*item)));
+      findings_.error("TVD-103", place(where_, path),
+                      fmt::format("{} stands in a list of texts.", shown(*item)));
     }
   }
 }
@@ -82,7 +87,8 @@ std::vector<ObjectReader::Item> ObjectReader::items(std::string_view name) {
   const Json* found = member(name);
   if (!found || !is(*found, Json::Kind::array, name, "a list")) return out;
   const auto stem = path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
-  for (std::size_t i = 0; i < found->items.size(); ++i) out.push_back({&found->items[i], fmt::format("{}[{}]", stem, i)});
+  for (std::size_t i = 0; i < found->items.size(); ++i)
+    out.push_back({&found->items[i], fmt::format("{}[{}]", stem, i)});
   return out;
 }
 
@@ -95,7 +101,8 @@ bool ObjectReader::whole(std::string_view name, std::uint64_t most, bool require
   }
   if (!is(*found, Json::Kind::natural, name, "a whole number")) return false;
   if (found->natural > most) {
-    findings_.error("TVD-110", path_of(name), fmt::format("{}={} is more than {}.", name, shown(*found), most));
+    findings_.error("TVD-110", path_of(name),
+                    fmt::format("{}={} is more than {}.", name, shown(*found), most));
     return false;
   }
   value = found->natural;
@@ -107,7 +114,8 @@ bool ObjectReader::one_of(std::string_view name, std::vector<std::string> words,
   if (!found || !is(*found, Json::Kind::text, name, "a text")) return false;
   const auto word = std::find(words.begin(), words.end(), found->text);
   if (word == words.end()) {
-    findings_.error("TVD-101", path_of(name), fmt::format("`{}` is not a {} that is known.", found->text, name),
+    findings_.error("TVD-101", path_of(name),
+                    fmt::format("`{}` is not a {} that is known.", found->text, name),
                     sim::suggest(found->text, words));
     return false;
   }
@@ -123,7 +131,8 @@ bool ObjectReader::quantity(std::string_view name, std::string_view suffix, std:
   const Json* written = member(name);
   const Json* integer = member(exact);
   if (written && integer) {
-    findings_.error("TVD-102", path_of(name), fmt::format("both `{}` and `{}` are given.", name, exact), "keep one of them");
+    findings_.error("TVD-102", path_of(name), fmt::format("both `{}` and `{}` are given.", name, exact),
+                    "keep one of them");
     return false;
   }
   if (integer) return whole(exact, most, false, value);
@@ -139,7 +148,8 @@ bool ObjectReader::quantity(std::string_view name, std::string_view suffix, std:
                         written->kind == Json::Kind::real;
     findings_.error(number ? "TVD-110" : "TVD-103", path_of(name),
                     number ? fmt::format("{}={}: {} needs a unit.", name, shown(*written), what)
-                           : fmt::format("{}={}: {} is wanted, not {}.", name, shown(*written), what, kind_name(*written)),
+                           : fmt::format("{}={}: {} is wanted, not {}.", name, shown(*written), what,
+                                         kind_name(*written)),
                     fmt::format("\"{}\"", example));
     return false;
   }
@@ -147,19 +157,24 @@ bool ObjectReader::quantity(std::string_view name, std::string_view suffix, std:
     value = parse(written->text, path_of(name));
     return true;
   } catch (const sim::InputError& error) {
-    for (const auto& finding : error.findings()) findings_.error(finding.code, finding.where, finding.message, finding.help);
+    for (const auto& finding : error.findings())
+      findings_.error(finding.code, finding.where, finding.message, finding.help);
     return false;
   }
 }
 
 void ObjectReader::bytes(std::string_view name, sim::Bytes& value) {
-  quantity(name, "bytes", "a size", "4 GiB", UINT64_MAX,
-           [](std::string_view text, std::string_view where) { return sim::parse_bytes(text, where).count; }, value.count);
+  quantity(
+      name, "bytes", "a size", "4 GiB", UINT64_MAX,
+      [](std::string_view text, std::string_view where) { return sim::parse_bytes(text, where).count; },
+      value.count);
 }
 
 void ObjectReader::rate(std::string_view name, sim::BitRate& value) {
-  quantity(name, "bit_s", "a rate", "10 Gbit/s", UINT64_MAX,
-           [](std::string_view text, std::string_view where) { return sim::parse_bit_rate(text, where).bit_s; }, value.bit_s);
+  quantity(
+      name, "bit_s", "a rate", "10 Gbit/s", UINT64_MAX,
+      [](std::string_view text, std::string_view where) { return sim::parse_bit_rate(text, where).bit_s; },
+      value.bit_s);
 }
 
 void ObjectReader::span(std::string_view name, sim::Duration& value) {
@@ -167,7 +182,8 @@ void ObjectReader::span(std::string_view name, sim::Duration& value) {
   const auto parse = [](std::string_view text, std::string_view where) {
     return static_cast<std::uint64_t>(sim::parse_duration(text, where).ns);
   };
-  if (quantity(name, "ns", "a duration", "20 us", INT64_MAX, parse, ns)) value.ns = static_cast<std::int64_t>(ns);
+  if (quantity(name, "ns", "a duration", "20 us", INT64_MAX, parse, ns))
+    value.ns = static_cast<std::int64_t>(ns);
 }
 
 void ObjectReader::instant(std::string_view name, sim::Time& value) {
@@ -175,13 +191,15 @@ void ObjectReader::instant(std::string_view name, sim::Time& value) {
   const auto parse = [](std::string_view text, std::string_view where) {
     return static_cast<std::uint64_t>(sim::parse_duration(text, where).ns);
   };
-  if (quantity(name, "ns", "a time", "90 s", INT64_MAX, parse, ns, true)) value.ns = static_cast<std::int64_t>(ns);
+  if (quantity(name, "ns", "a time", "90 s", INT64_MAX, parse, ns, true))
+    value.ns = static_cast<std::int64_t>(ns);
 }
 
 void ObjectReader::modes(std::string_view name, std::map<std::string, std::string>& value) {
   const Json* found = member(name);
   if (!found || !is(*found, Json::Kind::object, name, "an object")) return;
-  ObjectReader controls(*found, where_, path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name), findings_);
+  ObjectReader controls(*found, where_, path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name),
+                        findings_);
   for (const auto& control : control_names()) {
     std::size_t index = kControlModes.size();
     controls.choice(control, index, kControlModes);
@@ -213,7 +231,8 @@ void ObjectReader::action(const Json& json, const std::string& path, models::Act
   }
   const auto index = static_cast<std::size_t>(found - names.begin());
   action.kind = static_cast<models::ActionKind>(index);
-  for (const auto& field : action_fields(models::action_infos()[index])) action_field(one, action, field.name, field.required);
+  for (const auto& field : action_fields(models::action_infos()[index]))
+    action_field(one, action, field.name, field.required);
   one.text("principal", action.principal);
   one.finish();
 }
@@ -221,7 +240,8 @@ void ObjectReader::action(const Json& json, const std::string& path, models::Act
 void ObjectReader::finish() {
   for (const auto& [name, value] : object_.members) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-    findings_.error("TVD-105", path_of(name), fmt::format("field `{}` is not known.", name), sim::suggest(name, known_));
+    findings_.error("TVD-105", path_of(name), fmt::format("field `{}` is not known.", name),
+                    sim::suggest(name, known_));
   }
 }
 

@@ -52,7 +52,7 @@ class ObjectReader {
     for (const auto& [item, path] : items(name)) {
       ObjectReader one(*item, where_, path, findings_);
       Part part;
-      if (one.is_object()) fields(one, part);   // found by argument: scenarios/spec_fields.hpp
+      if (one.is_object()) fields(one, part);  // found by argument: scenarios/spec_fields.hpp
       one.finish();
       value.push_back(std::move(part));
     }
@@ -67,17 +67,18 @@ class ObjectReader {
     const Json* value;
     std::string path;
   };
-  const Json* member(std::string_view name);                            // null when absent; remembers that it is known
-  const Json* needed(std::string_view name);                            // the same, and reports absence
+  const Json* member(std::string_view name);  // null when absent; remembers that it is known
+  const Json* needed(std::string_view name);  // the same, and reports absence
   bool is(const Json& value, Json::Kind kind, std::string_view name, std::string_view wanted);
   bool whole(std::string_view name, std::uint64_t most, bool required, std::uint64_t& value);
   bool one_of(std::string_view name, std::vector<std::string> words, std::size_t& index);
   std::vector<Item> items(std::string_view name);
   // A quantity: "name" with a unit, or "name_suffix" as a whole number. False: absent or wrong.
   template <class Parse>
-  bool quantity(std::string_view name, std::string_view suffix, std::string_view what, std::string_view example,
-                std::uint64_t most, Parse parse, std::uint64_t& value, bool required = false);
-  std::string path_of(std::string_view name) const;                     // with where_ in front
+  bool quantity(std::string_view name, std::string_view suffix, std::string_view what,
+                std::string_view example, std::uint64_t most, Parse parse, std::uint64_t& value,
+                bool required = false);
+  std::string path_of(std::string_view name) const;  // with where_ in front
   void action(const Json& json, const std::string& path, models::Action& action);
 
   const Json& object_;

@@ -22,7 +22,8 @@ class Scratch {
     if (!ours_) return;
     path_ = (std::filesystem::temp_directory_path() / "tvdsim-replay-XXXXXX").string();
     if (!::mkdtemp(path_.data())) {
-      throw sim::WorldError(fmt::format("making `{}`: {}", path_, std::strerror(errno)), errno_name(errno), "set TMPDIR");
+      throw sim::WorldError(fmt::format("making `{}`: {}", path_, std::strerror(errno)), errno_name(errno),
+                            "set TMPDIR");
     }
   }
   ~Scratch() {
@@ -38,7 +39,8 @@ class Scratch {
 };
 
 [[noreturn]] void refuse(std::string_view code, std::string where, std::string message, std::string help) {
-  throw sim::InputError(sim::Finding{std::string(code), std::move(where), std::move(message), std::move(help)});
+  throw sim::InputError(
+      sim::Finding{std::string(code), std::move(where), std::move(message), std::move(help)});
 }
 
 std::string programs(const Replay& replay) {
@@ -49,12 +51,16 @@ std::string programs(const Replay& replay) {
 // TVD-601's sentence: the earliest row that differs, and what could be the reason.
 std::string difference(const Replay& replay) {
   if (replay.diff.tables.empty()) {
-    return fmt::format("replay differs, though every stored table is the same: the engine's events do. Spec is the same; {}.", programs(replay));
+    return fmt::format(
+        "replay differs, though every stored table is the same: the engine's events do. Spec is the same; "
+        "{}.",
+        programs(replay));
   }
   const auto& first = replay.diff.tables.front();
   std::string out = fmt::format("replay differs at {} {}", first.table, first.row);
   if (first.time_ns >= 0) out += fmt::format(" (t={} s)", static_cast<double>(first.time_ns) / 1e9);
-  return out + fmt::format(": stored `{}`, now `{}`. Spec is the same; {}.", first.before.empty() ? "no such row" : first.before,
+  return out + fmt::format(": stored `{}`, now `{}`. Spec is the same; {}.",
+                           first.before.empty() ? "no such row" : first.before,
                            first.after.empty() ? "no such row" : first.after, programs(replay));
 }
 
@@ -64,13 +70,16 @@ Replay replay(std::string_view run_path, const ReplayOptions& options) {
   const auto stored = read_manifest(run_path);
   const auto directory = run_directory_of(run_path);
   if (stored.status != "complete") {
-    refuse("TVD-132", directory, fmt::format("the run is not complete (status {}), so there is nothing to compare with.", stored.status),
+    refuse("TVD-132", directory,
+           fmt::format("the run is not complete (status {}), so there is nothing to compare with.",
+                       stored.status),
            "run its spec.json again");
   }
   const auto spec_path = fmt::format("{}/spec.json", directory);
   const auto spec = read_spec(read_file(spec_path, "TVD-130"), spec_path);
   if (spec_hash(spec) != stored.spec_hash) {
-    refuse("TVD-602", spec_path, "spec.json is not the Spec that the manifest's run was made from.", "restore the file, or run the Spec anew");
+    refuse("TVD-602", spec_path, "spec.json is not the Spec that the manifest's run was made from.",
+           "restore the file, or run the Spec anew");
   }
   const Scratch scratch(options.scratch);
   RunOptions again;

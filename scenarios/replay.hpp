@@ -16,17 +16,17 @@
 namespace tvdsim::scenarios {
 
 struct ReplayOptions {
-  std::string scratch;                          // where to run; empty: a new directory under the system's, removed afterwards
+  std::string scratch;  // where to run; empty: a new directory under the system's, removed afterwards
   const std::atomic<bool>* stop = nullptr;
 };
 
 struct Replay {
   bool same = false;
-  bool finished = true;                         // false: stopped before its end, so nothing is claimed
+  bool finished = true;  // false: stopped before its end, so nothing is claimed
   std::string stored_fingerprint, fingerprint;
-  std::string stored_version, version;          // of tvdsim
-  RunDiff diff;                                 // filled when not the same
-  std::string message;                          // one sentence; TVD-601's when not the same
+  std::string stored_version, version;  // of tvdsim
+  RunDiff diff;                         // filled when not the same
+  std::string message;                  // one sentence; TVD-601's when not the same
 };
 
 // `run`: a run directory or its manifest.json. Throws InputError: TVD-130 (no run there), TVD-132 (it did not finish).

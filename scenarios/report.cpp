@@ -12,16 +12,17 @@
 namespace tvdsim::scenarios {
 namespace {
 
-constexpr std::size_t kMostReasons = 12;   // one screen
+constexpr std::size_t kMostReasons = 12;  // one screen
 
 // "3" -> "      3", for columns.
 std::string cell(std::uint64_t count) { return fmt::format("{:>9}", count); }
 
 std::string heading(const Spec& spec, const Manifest& manifest) {
-  std::string out = fmt::format("{} · seed {} · {} of {} · {}\n", spec.name, spec.seed, sim::to_text(manifest.reached - sim::Time{}),
+  std::string out = fmt::format("{} · seed {} · {} of {} · {}\n", spec.name, spec.seed,
+                                sim::to_text(manifest.reached - sim::Time{}),
                                 sim::to_text(spec.until - sim::Time{}), manifest.status);
-  out += fmt::format("{} hosts, {} VMs, {} disks · {} events · fingerprint {}\n", spec.hosts.size(), spec.vms.size(),
-                     spec.disks.size(), manifest.events, manifest.fingerprint.substr(0, 16));
+  out += fmt::format("{} hosts, {} VMs, {} disks · {} events · fingerprint {}\n", spec.hosts.size(),
+                     spec.vms.size(), spec.disks.size(), manifest.events, manifest.fingerprint.substr(0, 16));
   for (const auto& policy : manifest.policies) {
     out += fmt::format("policy {} {} ({})\n", policy.name, policy.version, policy.digest.substr(0, 12));
   }
@@ -47,10 +48,13 @@ std::string decisions(const sim::Trace& trace) {
 // "kind: text" with how often, most frequent first, equal counts by text.
 std::string tally(std::string_view title, const std::map<std::string, std::uint64_t>& counts) {
   std::vector<std::pair<std::string, std::uint64_t>> rows(counts.begin(), counts.end());
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string out = fmt::format("\n{}\n", title);
-  for (std::size_t i = 0; i < std::min(rows.size(), kMostReasons); ++i) out += fmt::format("{}  {}\n", cell(rows[i].second), rows[i].first);
-  if (rows.size() > kMostReasons) out += fmt::format("           … and {} more kinds\n", rows.size() - kMostReasons);
+  for (std::size_t i = 0; i < std::min(rows.size(), kMostReasons); ++i)
+    out += fmt::format("{}  {}\n", cell(rows[i].second), rows[i].first);
+  if (rows.size() > kMostReasons)
+    out += fmt::format("           … and {} more kinds\n", rows.size() - kMostReasons);
   return out;
 }
 
@@ -59,7 +63,8 @@ std::string denials(const sim::Trace& trace) {
   std::map<std::string, std::uint64_t> reasons;
   for (std::size_t i = 0; i < view.rows(); ++i) {
     if (view.text(i, "verdict") != "deny") continue;
-    ++reasons[fmt::format("{}: {} → {}: {}", view.text(i, "hook"), view.text(i, "subject"), view.text(i, "object"), view.text(i, "reason"))];
+    ++reasons[fmt::format("{}: {} → {}: {}", view.text(i, "hook"), view.text(i, "subject"),
+                          view.text(i, "object"), view.text(i, "reason"))];
   }
   return reasons.empty() ? "\nnothing was denied\n" : tally("denied", reasons);
 }
@@ -69,7 +74,8 @@ std::string controls(const Spec& spec) {
   for (std::size_t i = 0; i < sim::kControls; ++i) {
     const auto control = static_cast<sim::Control>(i);
     const auto mode = control_mode(spec, control);
-    if (mode != sim::ControlMode::on) out += fmt::format("  {} is {}\n", sim::to_text(control), sim::to_text(mode));
+    if (mode != sim::ControlMode::on)
+      out += fmt::format("  {} is {}\n", sim::to_text(control), sim::to_text(mode));
   }
   if (spec.deny_all) out += "  deny_all stands in for every control\n";
   return out.empty() ? "\nevery control was on\n" : "\ncontrols not on\n" + out;
@@ -84,13 +90,15 @@ std::string not_applied(const sim::Trace& trace) {
       ++counts[fmt::format("{}: {}", view.text(i, "control"), outcome)];
     }
   }
-  return counts.empty() ? "\nevery check that was asked applied\n" : tally("checks that did not apply", counts);
+  return counts.empty() ? "\nevery check that was asked applied\n"
+                        : tally("checks that did not apply", counts);
 }
 
 std::string incidents(const sim::Trace& trace) {
   const TableView view(trace, sim::TableId::incidents);
   std::map<std::string, std::uint64_t> counts;
-  for (std::size_t i = 0; i < view.rows(); ++i) ++counts[fmt::format("{}: {}: {}", view.text(i, "kind"), view.text(i, "entity"), view.text(i, "cause"))];
+  for (std::size_t i = 0; i < view.rows(); ++i)
+    ++counts[fmt::format("{}: {}: {}", view.text(i, "kind"), view.text(i, "entity"), view.text(i, "cause"))];
   return counts.empty() ? "\nno incidents\n" : tally("incidents", counts);
 }
 
@@ -107,15 +115,16 @@ std::string ledger(const sim::Trace& trace) {
 
 std::string warnings(const Manifest& manifest) {
   std::string out;
-  for (const auto& warning : manifest.warnings) out += fmt::format("  [{}] {} {}\n", warning.code, warning.where, warning.message);
+  for (const auto& warning : manifest.warnings)
+    out += fmt::format("  [{}] {} {}\n", warning.code, warning.where, warning.message);
   return out.empty() ? out : "\nwarnings of the check\n" + out;
 }
 
 }  // namespace
 
 std::string report(const Spec& spec, const Manifest& manifest, const sim::Trace& trace) {
-  return heading(spec, manifest) + decisions(trace) + denials(trace) + controls(spec) + not_applied(trace) + incidents(trace) +
-         ledger(trace) + warnings(manifest);
+  return heading(spec, manifest) + decisions(trace) + denials(trace) + controls(spec) + not_applied(trace) +
+         incidents(trace) + ledger(trace) + warnings(manifest);
 }
 
 }  // namespace tvdsim::scenarios

@@ -17,7 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Tells the caller how far it is; called by the engine about once a second.
 struct Reporter {
@@ -29,7 +31,8 @@ struct Reporter {
   static void tell(void* self, sim::Time now, std::uint64_t events) {
     auto& me = *static_cast<Reporter*>(self);
     const auto& counts = me.simulation.counts();
-    me.options.progress(me.options.self, {now, me.spec.until, events, counts.decisions, counts.denied, seconds_since(me.start)});
+    me.options.progress(me.options.self, {now, me.spec.until, events, counts.decisions, counts.denied,
+                                          seconds_since(me.start)});
   }
 };
 
@@ -49,7 +52,8 @@ void record(Manifest& manifest, Simulation& simulation, bool finished) {
 }
 
 // Everything but the manifest, which comes last.
-void write_results(RunDirectory& directory, const Spec& spec, const Manifest& manifest, const sim::Trace& trace, bool bulk) {
+void write_results(RunDirectory& directory, const Spec& spec, const Manifest& manifest,
+                   const sim::Trace& trace, bool bulk) {
   sim::write_sqlite(trace, directory.part("run.sqlite"));
   directory.adopt("run.sqlite");
   if (bulk) {
@@ -89,7 +93,7 @@ void simulate(const Spec& spec, const RunOptions& options, RunDirectory& directo
 
 RunResult run(const Spec& spec, const RunOptions& options) {
   sim::Findings findings;
-  check_spec(spec, spec.name, findings);
+  check_spec(spec, "", findings);
   findings.throw_if_any();
   RunDirectory directory(options.out, spec_hash(spec));
   auto manifest = begin_manifest(spec, options.argv, findings.list());
@@ -110,7 +114,10 @@ RunResult run(const Spec& spec, const RunOptions& options) {
 std::string to_json(const RunResult& result) {
   Json all = Json::object();
   all.add("status", result.status).add("fingerprint", result.fingerprint).add("directory", result.directory);
-  all.add("events", result.events).add("decisions", result.decisions).add("denied", result.denied).add("warned", result.warned);
+  all.add("events", result.events)
+      .add("decisions", result.decisions)
+      .add("denied", result.denied)
+      .add("warned", result.warned);
   all.add("wall_s", result.wall_s);
   return to_line(all);
 }

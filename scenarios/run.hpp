@@ -26,17 +26,17 @@ struct Progress {
 };
 
 struct RunOptions {
-  std::string out;                              // run directory
-  std::string argv;                             // for the manifest
-  bool store_events = false;                    // keep the bulk tables as columns
-  const std::atomic<bool>* stop = nullptr;      // Ctrl-C
+  std::string out;                          // run directory
+  std::string argv;                         // for the manifest
+  bool store_events = false;                // keep the bulk tables as columns
+  const std::atomic<bool>* stop = nullptr;  // Ctrl-C
   void (*progress)(void* self, const Progress&) = nullptr;
   void* self = nullptr;
 };
 
 struct RunResult {
-  std::string status;        // complete | interrupted
-  std::string fingerprint;   // hex
+  std::string status;       // complete | interrupted
+  std::string fingerprint;  // hex
   std::string directory;
   std::uint64_t events = 0, decisions = 0, denied = 0, warned = 0;
   double wall_s = 0;

@@ -58,8 +58,13 @@ void flush(const std::string& path, int flags) {
 // Every file that a run leaves: nothing else is removed from a directory that is taken over.
 bool is_ours(std::string_view name) {
   if (name.ends_with(".part")) name.remove_suffix(5);
-  constexpr std::array kOurs{std::string_view("manifest.json"), std::string_view("spec.json"), std::string_view("run.sqlite"),
-                             std::string_view("run.sqlite-journal"), std::string_view("report.txt"), std::string_view("columns"), kLock};
+  constexpr std::array kOurs{std::string_view("manifest.json"),
+                             std::string_view("spec.json"),
+                             std::string_view("run.sqlite"),
+                             std::string_view("run.sqlite-journal"),
+                             std::string_view("report.txt"),
+                             std::string_view("columns"),
+                             kLock};
   return std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end() || name == "run.sqlite.part-journal";
 }
 
@@ -72,7 +77,11 @@ std::string errno_name(int error) {
 
 std::string read_file(const std::string& path, std::string_view code) {
   const auto refuse = [&](int error) -> void {
-    throw sim::InputError(sim::Finding{std::string(code), path, fmt::format("cannot be read: {} ({}).", std::strerror(error), errno_name(error)), {}});
+    throw sim::InputError(
+        sim::Finding{std::string(code),
+                     path,
+                     fmt::format("cannot be read: {} ({}).", std::strerror(error), errno_name(error)),
+                     {}});
   };
   File file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) refuse(errno);
@@ -92,7 +101,11 @@ RunDirectory::RunDirectory(std::string path, std::string_view spec_hash) : path_
   if (path_.empty()) taken("out", "no run directory is named.", "\"runs/a\"");
   std::error_code error;
   std::filesystem::create_directories(path_, error);
-  if (error) taken(path_, fmt::format("the run directory cannot be made: {} ({}).", error.message(), errno_name(error.value())), "choose another");
+  if (error)
+    taken(
+        path_,
+        fmt::format("the run directory cannot be made: {} ({}).", error.message(), errno_name(error.value())),
+        "choose another");
   lock();
   try {
     take_over(spec_hash);
@@ -110,11 +123,17 @@ void RunDirectory::lock() {
   const auto name = file(kLock);
   const bool was_there = ::access(name.c_str(), F_OK) == 0;
   lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) taken(path_, fmt::format("the run directory cannot be written: {} ({}).", std::strerror(errno), errno_name(errno)), "choose another");
+  if (lock_ < 0)
+    taken(
+        path_,
+        fmt::format("the run directory cannot be written: {} ({}).", std::strerror(errno), errno_name(errno)),
+        "choose another");
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
   ::close(lock_);
   lock_ = -1;
-  taken(path_, was_there ? "another process is writing a run there now." : "the run directory cannot be locked.", "wait for it, or choose another directory");
+  taken(path_,
+        was_there ? "another process is writing a run there now." : "the run directory cannot be locked.",
+        "wait for it, or choose another directory");
 }
 
 void RunDirectory::take_over(std::string_view spec_hash) {
@@ -128,7 +147,8 @@ void RunDirectory::take_over(std::string_view spec_hash) {
   for (const auto& name : there) {
     if (is_ours(name)) continue;
     give_back();
-    taken(path_, fmt::format("the directory holds `{}`, which no run wrote.", name), "choose a directory that is new or empty");
+    taken(path_, fmt::format("the directory holds `{}`, which no run wrote.", name),
+          "choose a directory that is new or empty");
   }
   if (std::filesystem::exists(file("manifest.json"))) {
     sim::Findings ignored;
@@ -136,13 +156,16 @@ void RunDirectory::take_over(std::string_view spec_hash) {
     const auto status = std::string(manifest.text_of("status"));
     if (status == "complete" || manifest.text_of("spec_hash") != spec_hash) {
       give_back();
-      taken(path_, status == "complete" ? std::string("the directory holds a complete run already; it is never overwritten.")
-                                        : fmt::format("the directory holds the run of another Spec (status {}).", status),
+      taken(path_,
+            status == "complete"
+                ? std::string("the directory holds a complete run already; it is never overwritten.")
+                : fmt::format("the directory holds the run of another Spec (status {}).", status),
             fmt::format("choose another directory, or remove it: rm -r {}", path_));
     }
   }
   // The manifest goes last: as long as it is there, what is left is known to be an unfinished run.
-  std::stable_partition(there.begin(), there.end(), [](const std::string& name) { return name != "manifest.json"; });
+  std::stable_partition(there.begin(), there.end(),
+                        [](const std::string& name) { return name != "manifest.json"; });
   for (const auto& name : there) std::filesystem::remove_all(file(name));
 }
 

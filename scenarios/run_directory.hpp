@@ -24,10 +24,10 @@ class RunDirectory {
 
   const std::string& path() const noexcept { return path_; }
   std::string file(std::string_view name) const;
-  std::string part(std::string_view name) const;      // where `name` is written before it is whole
-  void write(std::string_view name, std::string_view bytes);   // throws WorldError with the errno's own name
-  void adopt(std::string_view name);                  // flushes part(name) and gives it its name
-  void finish();                                      // the run is over: removes the lock
+  std::string part(std::string_view name) const;              // where `name` is written before it is whole
+  void write(std::string_view name, std::string_view bytes);  // throws WorldError with the errno's own name
+  void adopt(std::string_view name);                          // flushes part(name) and gives it its name
+  void finish();                                              // the run is over: removes the lock
 
  private:
   void lock();
@@ -38,7 +38,8 @@ class RunDirectory {
   int lock_ = -1;
 };
 
-std::string read_file(const std::string& path, std::string_view code);   // throws InputError `code` when it cannot be read
-std::string errno_name(int error);                                       // "ENOSPC"
+std::string read_file(const std::string& path,
+                      std::string_view code);  // throws InputError `code` when it cannot be read
+std::string errno_name(int error);             // "ENOSPC"
 
 }  // namespace tvdsim::scenarios

@@ -29,7 +29,7 @@ class Simulation {
 
   // Runs to the Spec's end; false when `stop` cut it short. Closes the books either way.
   bool run(const std::atomic<bool>* stop = nullptr);
-  const Counts& counts();                   // so far; looks only at decisions that are new since the last call
+  const Counts& counts();  // so far; looks only at decisions that are new since the last call
 
   sim::Engine& engine() noexcept { return engine_; }
   models::Datacenter& datacenter() noexcept { return *datacenter_; }

@@ -21,8 +21,8 @@ namespace tvdsim::scenarios {
 inline constexpr int kSpecVersion = 1;
 
 struct PolicySource {
-  std::string name;   // how actions refer to it; the first is active at t = 0
-  std::string xml;    // sHype XML text
+  std::string name;  // how actions refer to it; the first is active at t = 0
+  std::string xml;   // sHype XML text
   models::PolicyMode mode = models::PolicyMode::strict;
 };
 
@@ -38,7 +38,7 @@ struct Spec {
   std::uint64_t seed = 1;
   sim::Time until;
   std::vector<PolicySource> policies;
-  std::map<std::string, std::string> controls;   // control name -> off | monitor | on; absent: on
+  std::map<std::string, std::string> controls;  // control name -> off | monitor | on; absent: on
   bool history = false, deny_all = false;
   std::vector<models::HostSetup> hosts;
   std::vector<models::DiskSetup> disks;
@@ -49,13 +49,14 @@ struct Spec {
   std::vector<models::Action> actions;
 };
 
-Spec read_spec(std::string_view json, std::string_view where);   // throws InputError with every finding
-std::string write_spec(const Spec& spec);                        // canonical JSON
-std::string spec_hash(const Spec& spec);                         // SHA-256 of write_spec(), hex
+Spec read_spec(std::string_view json, std::string_view where);  // throws InputError with every finding
+std::string write_spec(const Spec& spec);                       // canonical JSON
+std::string spec_hash(const Spec& spec);                        // SHA-256 of write_spec(), hex
 void check_spec(const Spec& spec, std::string_view where, sim::Findings& findings);
 
 // Both steps at once: every finding about the text, warnings included; empty when it can run as it stands.
 std::vector<sim::Finding> check_text(std::string_view json, std::string_view where);
-std::string findings_json(const std::vector<sim::Finding>& findings);  // [{"code", "severity", "where", "message", "help"}, …]
+std::string findings_json(
+    const std::vector<sim::Finding>& findings);  // [{"code", "severity", "where", "message", "help"}, …]
 
 }  // namespace tvdsim::scenarios

@@ -27,8 +27,8 @@ bool known_version(const Json& json, std::string_view where, sim::Findings& find
   }
   if (version->natural > static_cast<std::uint64_t>(kSpecVersion)) {
     findings.error("TVD-121", place(where, "tvdsim_spec"),
-                   fmt::format("the Spec is of version {}; tvdsim {} reads up to version {}.", version->natural,
-                               TVDSIM_VERSION, kSpecVersion),
+                   fmt::format("the Spec is of version {}; tvdsim {} reads up to version {}.",
+                               version->natural, TVDSIM_VERSION, kSpecVersion),
                    "use a newer tvdsim");
     return false;
   }

@@ -31,7 +31,8 @@ const std::vector<std::string>& action_names() {
 const std::vector<std::string>& control_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (std::size_t i = 0; i < sim::kControls; ++i) all.emplace_back(sim::to_text(static_cast<sim::Control>(i)));
+    for (std::size_t i = 0; i < sim::kControls; ++i)
+      all.emplace_back(sim::to_text(static_cast<sim::Control>(i)));
     return all;
   }();
   return names;

@@ -19,11 +19,11 @@ struct ActionField {
 };
 std::vector<ActionField> action_fields(const models::ActionInfo& info);  // "vm host?" taken apart
 
-const std::vector<std::string>& action_names();    // in the order of actions.def
-const std::vector<std::string>& control_names();   // in the order of controls.def
+const std::vector<std::string>& action_names();                         // in the order of actions.def
+const std::vector<std::string>& control_names();                        // in the order of controls.def
 sim::ControlMode control_mode(const Spec& spec, sim::Control control);  // absent: on
 
-Json spec_json(const Spec& spec);                  // the canonical form as a tree
+Json spec_json(const Spec& spec);  // the canonical form as a tree
 std::string sha256_hex(std::string_view bytes);
 
 // "spec.json vms[3].label", or the path alone when nobody said where the text is from.

@@ -21,8 +21,12 @@ class Writer {
   void count(std::string_view name, std::uint64_t value, bool = false) { object.add(name, value); }
   void share(std::string_view name, double value) { object.add(name, value); }
   void texts(std::string_view name, const std::vector<std::string>& value) { object.add(name, value); }
-  void bytes(std::string_view name, sim::Bytes value) { object.add(fmt::format("{}_bytes", name), value.count); }
-  void rate(std::string_view name, sim::BitRate value) { object.add(fmt::format("{}_bit_s", name), value.bit_s); }
+  void bytes(std::string_view name, sim::Bytes value) {
+    object.add(fmt::format("{}_bytes", name), value.count);
+  }
+  void rate(std::string_view name, sim::BitRate value) {
+    object.add(fmt::format("{}_bit_s", name), value.bit_s);
+  }
   void span(std::string_view name, sim::Duration value) { object.add(fmt::format("{}_ns", name), value.ns); }
   void instant(std::string_view name, sim::Time value) { object.add(fmt::format("{}_ns", name), value.ns); }
 

@@ -17,7 +17,9 @@ std::size_t TableView::column(std::string_view name) const {
   return found;
 }
 
-std::uint64_t TableView::number(std::size_t row, std::size_t column) const { return trace_.column(table_, column)[row]; }
+std::uint64_t TableView::number(std::size_t row, std::size_t column) const {
+  return trace_.column(table_, column)[row];
+}
 
 std::string_view TableView::text(std::size_t row, std::size_t column) const {
   return trace_.text(sim::TextId{static_cast<std::uint32_t>(number(row, column))});

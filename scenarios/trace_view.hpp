@@ -16,7 +16,7 @@ class TableView {
   TableView(const sim::Trace& trace, sim::TableId table);
 
   std::size_t rows() const noexcept { return rows_; }
-  std::size_t column(std::string_view name) const;        // asserts that there is such a column
+  std::size_t column(std::string_view name) const;  // asserts that there is such a column
   std::uint64_t number(std::size_t row, std::size_t column) const;
   std::string_view text(std::size_t row, std::size_t column) const;
   std::string_view text(std::size_t row, std::string_view name) const { return text(row, column(name)); }

@@ -38,7 +38,8 @@ struct Arguments {
   std::string wrong;
 };
 
-void read_option(Arguments& arguments, std::string_view word, const std::vector<std::string>& words, std::size_t& i) {
+void read_option(Arguments& arguments, std::string_view word, const std::vector<std::string>& words,
+                 std::size_t& i) {
   if (word == "--json"sv) {
     arguments.json = true;
   } else if (word == "--check"sv) {
@@ -52,7 +53,8 @@ void read_option(Arguments& arguments, std::string_view word, const std::vector<
   } else if (word == "--out"sv && i + 1 < words.size()) {
     arguments.out = words[++i];
   } else {
-    arguments.wrong = word == "--out"sv ? "--out names no directory" : fmt::format("option `{}` is not known", word);
+    arguments.wrong =
+        word == "--out"sv ? "--out names no directory" : fmt::format("option `{}` is not known", word);
   }
 }
 
@@ -71,15 +73,17 @@ Arguments read_arguments(const std::vector<std::string>& words) {
     }
   }
   if (arguments.spec.empty() && arguments.wrong.empty()) arguments.wrong = "no Spec is named";
-  if (arguments.out.empty() && !arguments.check && arguments.wrong.empty()) arguments.wrong = "--out names no directory";
+  if (arguments.out.empty() && !arguments.check && arguments.wrong.empty())
+    arguments.wrong = "--out names no directory";
   return arguments;
 }
 
 void show_progress(void*, const scenarios::Progress& p) {
   const double share = static_cast<double>(p.now.ns) / static_cast<double>(p.until.ns);
   const double left = share > 0 ? p.wall_s * (1 - share) / share : 0;
-  fmt::print(stderr, "\r  {:.3f} of {:.3f} s simulated · {:.1f} s, {:.0f} s left · {} decisions, {} denied   ", p.now.seconds(), p.until.seconds(),
-             p.wall_s, left, p.decisions, p.denied);
+  fmt::print(stderr,
+             "\r  {:.3f} of {:.3f} s simulated · {:.1f} s, {:.0f} s left · {} decisions, {} denied   ",
+             p.now.seconds(), p.until.seconds(), p.wall_s, left, p.decisions, p.denied);
   std::fflush(stderr);
 }
 
@@ -89,11 +93,13 @@ void show_findings(const std::vector<sim::Finding>& findings, bool json) {
 }
 
 int check(const Arguments& arguments) {
-  const auto findings = scenarios::check_text(scenarios::read_file(arguments.spec, "TVD-130"), arguments.spec);
+  const auto findings =
+      scenarios::check_text(scenarios::read_file(arguments.spec, "TVD-130"), arguments.spec);
   show_findings(findings, arguments.json);
   bool bad = false;
   for (const auto& finding : findings) bad |= finding.severity == sim::Severity::error;
-  if (!arguments.json) fmt::print("{}\n", bad ? "refused" : findings.empty() ? "clean" : "clean, with warnings");
+  if (!arguments.json)
+    fmt::print("{}\n", bad ? "refused" : findings.empty() ? "clean" : "clean, with warnings");
   return bad ? kInput : kFine;
 }
 
@@ -118,8 +124,8 @@ int run(const Arguments& arguments) {
   if (arguments.json) {
     fmt::print("{}\n", scenarios::to_json(result));
   } else {
-    fmt::print("{} {} · {} events, {} decisions, {} denied, {} warned\n", result.status, result.fingerprint, result.events, result.decisions,
-               result.denied, result.warned);
+    fmt::print("{} {} · {} events, {} decisions, {} denied, {} warned\n", result.status, result.fingerprint,
+               result.events, result.decisions, result.denied, result.warned);
   }
   return result.status == "complete" ? kFine : kNo;
 }
@@ -138,7 +144,7 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGINT, &on_interrupt);
   std::signal(SIGTERM, &on_interrupt);
-  std::signal(SIGXFSZ, SIG_IGN);   // a file too big is an error of write(), not a death
+  std::signal(SIGXFSZ, SIG_IGN);  // a file too big is an error of write(), not a death
   try {
     return arguments.check ? check(arguments) : run(arguments);
   } catch (const sim::InputError& error) {

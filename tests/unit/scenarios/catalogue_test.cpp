@@ -17,12 +17,18 @@ TEST(Catalogue, HoldsEveryTableAndNoNameTwice) {
   sim::Findings findings;
   const auto all = scenarios::parse_json(scenarios::catalogue_json(), "catalogue", findings);
   ASSERT_TRUE(findings.list().empty());
-  for (const char* table : {"hooks", "controls", "rules", "errors", "tables", "causes", "actions", "attacks"}) {
+  for (const char* table :
+       {"hooks", "controls", "rules", "errors", "tables", "causes", "actions", "attacks"}) {
     const auto* rows = all.find(table);
     ASSERT_NE(rows, nullptr) << table;
     EXPECT_FALSE(rows->items.empty()) << table;
     std::set<std::string_view> names;
-    for (const auto& row : rows->items) EXPECT_TRUE(names.insert(row.text_of(row.find("id") ? "id" : row.find("code") ? "code" : "name")).second) << table;
+    for (const auto& row : rows->items)
+      EXPECT_TRUE(names.insert(row.text_of(row.find("id")     ? "id"
+                                           : row.find("code") ? "code"
+                                                              : "name"))
+                      .second)
+          << table;
   }
   EXPECT_EQ(all.find("controls")->items.size(), sim::kControls);
   EXPECT_EQ(all.find("actions")->items.size(), models::action_infos().size());

@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include "samples.hpp"
 #include "tests/support/ablation.hpp"
+#include "tests/unit/scenarios/samples.hpp"
 
 namespace {
 
@@ -53,22 +53,29 @@ TEST(Check, NamesThatNothingDefinesAreAllReportedAtOnce) {
     s.actions[1].disk = "d8";
     s.actions[2].host = "h7";
   });
-  EXPECT_EQ(brief(findings), (Brief{"TVD-101 vms[0].host", "TVD-101 vms[1].disks[0]", "TVD-101 switches[0].hosts[2]",
-                                    "TVD-101 actions[0].vm", "TVD-101 actions[1].disk", "TVD-101 actions[2].host"}));
+  EXPECT_EQ(brief(findings),
+            (Brief{"TVD-101 vms[0].host", "TVD-101 vms[1].disks[0]", "TVD-101 switches[0].hosts[2]",
+                   "TVD-101 actions[0].vm", "TVD-101 actions[1].disk", "TVD-101 actions[2].host"}));
 }
 
 TEST(Check, ANameIsUsedForOneThingOnly) {
-  EXPECT_EQ(brief(with([](Spec& s) { s.vms[1].name = "vm1", s.actions.clear(); })), Brief{"TVD-102 vms[1].name"});
+  EXPECT_EQ(brief(with([](Spec& s) { s.vms[1].name = "vm1", s.actions.clear(); })),
+            Brief{"TVD-102 vms[1].name"});
   const auto findings = with([](Spec& s) { s.vms[1].name = "h1", s.actions.clear(); });
   ASSERT_EQ(brief(findings), Brief{"TVD-102 vms[1].name"});
   EXPECT_EQ(findings[0].message, "name `h1` is used for a host and for a VM.");
-  EXPECT_EQ(brief(with([](Spec& s) { s.policies.push_back(s.policies[0]); })), Brief{"TVD-102 policies[1].name"});
+  EXPECT_EQ(brief(with([](Spec& s) { s.policies.push_back(s.policies[0]); })),
+            Brief{"TVD-102 policies[1].name"});
   EXPECT_EQ(brief(with([](Spec& s) { s.vms[0].disks = {"d1", "d1"}; })), Brief{"TVD-102 vms[0].disks[1]"});
 }
 
 TEST(Check, NamesThatFilesAndServicesCouldNotBearAreRefused) {
   for (const std::string bad : {"", "a b", "dom0@h1", "../up", "a\nb", std::string(200, 'x').c_str()}) {
-    EXPECT_EQ(brief(with([&](Spec& s) { s.disks.push_back({bad, "ma-disk", {512}, ""}); })), Brief{"TVD-103 disks[2].name"}) << bad;
+    EXPECT_EQ(brief(with([&](Spec& s) {
+                s.disks.push_back({bad, "ma-disk", {512}, ""});
+              })),
+              Brief{"TVD-103 disks[2].name"})
+        << bad;
   }
 }
 
@@ -76,16 +83,19 @@ TEST(Check, NamesThatFilesAndServicesCouldNotBearAreRefused) {
 TEST(Check, PlacingRivalsOnOneHostIsRefusedBeforeTheRunStarts) {
   const auto findings = with([](Spec& s) { under_test(s), s.vms[1].host = "h1", s.actions.clear(); });
   ASSERT_EQ(brief(findings), Brief{"TVD-302 vms[1].host"});
-  EXPECT_EQ(findings[0].message, "placement puts `vm1` and `vm2` on `h1`; conflict set `apart` forbids it before the run starts.");
+  EXPECT_EQ(findings[0].message,
+            "placement puts `vm1` and `vm2` on `h1`; conflict set `apart` forbids it before the run starts.");
 }
 
 TEST(Check, RivalsThatStartLaterMayBeWrittenDownForOneHost) {
-  EXPECT_EQ(brief(with([](Spec& s) { s.vms[1].host = "h1", s.vms[1].start = false, s.actions.clear(); })), Brief{});
+  EXPECT_EQ(brief(with([](Spec& s) { s.vms[1].host = "h1", s.vms[1].start = false, s.actions.clear(); })),
+            Brief{});
 }
 
 TEST(Check, WithTheWallOffOrWatchingOnlyARivalPlacementIsAWarning) {
   for (const char* mode : {"off", "monitor"}) {
-    const auto findings = with([&](Spec& s) { s.vms[1].host = "h1", s.controls["wall"] = mode, s.actions.clear(); });
+    const auto findings =
+        with([&](Spec& s) { s.vms[1].host = "h1", s.controls["wall"] = mode, s.actions.clear(); });
     EXPECT_EQ(brief(findings), Brief{"warning TVD-302 vms[1].host"});
   }
 }
@@ -106,8 +116,12 @@ TEST(Check, AnUnlabelledVmHasNoHost) {
 
 // F-191
 TEST(Check, ADiskOfAnotherWorkloadIsRefusedForAVmThatStarts) {
-  EXPECT_EQ(brief(with([](Spec& s) { under_test(s), s.vms[0].disks = {"d1", "d2"}; })), Brief{"TVD-304 vms[0].disks[1]"});
-  EXPECT_EQ(brief(with([](Spec& s) { s.vms[0].disks = {"d2"}, s.vms[0].start = false; })), Brief{"warning TVD-304 vms[0].disks[0]"});
+  EXPECT_EQ(brief(with([](Spec& s) {
+              under_test(s), s.vms[0].disks = {"d1", "d2"};
+            })),
+            Brief{"TVD-304 vms[0].disks[1]"});
+  EXPECT_EQ(brief(with([](Spec& s) { s.vms[0].disks = {"d2"}, s.vms[0].start = false; })),
+            Brief{"warning TVD-304 vms[0].disks[0]"});
 }
 
 TEST(Check, AVtpmNeedsATpm) {
@@ -120,11 +134,15 @@ TEST(Check, AMigrationNeedsASwitchAtBothEndsOnceThereAreSwitches) {
   const auto findings = with([](Spec& s) { s.switches.push_back({"tor", {"h2"}, {1'000'000}, {}}); });
   ASSERT_EQ(brief(findings), Brief{"TVD-203 actions[2].host"});
   EXPECT_EQ(findings[0].message, "host `h1` is on no switch, yet `vm2` migrates to it.");
-  EXPECT_EQ(brief(with([](Spec& s) { s.switches.push_back({"tor", {"h1", "h2"}, {1'000'000}, {}}); })), Brief{});
+  EXPECT_EQ(brief(with([](Spec& s) {
+              s.switches.push_back({"tor", {"h1", "h2"}, {1'000'000}, {}});
+            })),
+            Brief{});
 }
 
 TEST(Check, AnActionAfterTheEndIsPointedOut) {
-  EXPECT_EQ(brief(with([](Spec& s) { s.actions[3].at = {21'000'000'000}; })), Brief{"warning TVD-107 actions[3].at"});
+  EXPECT_EQ(brief(with([](Spec& s) { s.actions[3].at = {21'000'000'000}; })),
+            Brief{"warning TVD-107 actions[3].at"});
 }
 
 TEST(Check, ActionsThatCouldNeverBeAskedForAreRefused) {
@@ -142,20 +160,26 @@ TEST(Check, ActionsThatCouldNeverBeAskedForAreRefused) {
   using models::ActionKind;
   EXPECT_EQ(set(ActionKind::connect, [](Action& a) { a.other = "vm1"; }), Brief{"TVD-106 actions[0].other"});
   EXPECT_EQ(set(ActionKind::stop_vm, [](Action& a) { a.vm = "dom0@h1"; }), Brief{"TVD-106 actions[0].vm"});
-  EXPECT_EQ(set(ActionKind::connect, [](Action& a) { a.other = "dom0@h3"; }), Brief{"TVD-101 actions[0].other"});
-  EXPECT_EQ(set(ActionKind::tpm_read, [](Action& a) { a.pcr = 24; }), (Brief{"TVD-110 actions[0].pcr", "TVD-106 actions[0].vm"}));
-  EXPECT_EQ(set(ActionKind::take_device, [](Action& a) { a.device = "nic1"; }), Brief{"TVD-101 actions[0].device"});
+  EXPECT_EQ(set(ActionKind::connect, [](Action& a) { a.other = "dom0@h3"; }),
+            Brief{"TVD-101 actions[0].other"});
+  EXPECT_EQ(set(ActionKind::tpm_read, [](Action& a) { a.pcr = 24; }),
+            (Brief{"TVD-110 actions[0].pcr", "TVD-106 actions[0].vm"}));
+  EXPECT_EQ(set(ActionKind::take_device, [](Action& a) { a.device = "nic1"; }),
+            Brief{"TVD-101 actions[0].device"});
   EXPECT_EQ(set(ActionKind::take_device, [](Action& a) { a.device = "nic0"; }), Brief{});
-  EXPECT_EQ(set(ActionKind::kill_backend, [](Action& a) { a.host = "h1", a.device = "vdb"; }), Brief{"TVD-101 actions[0].device"});
-  EXPECT_EQ(set(ActionKind::read_disk, [](Action& a) { a.disk = "d1", a.block = 2048; }), Brief{"TVD-110 actions[0].block"});
+  EXPECT_EQ(set(ActionKind::kill_backend, [](Action& a) { a.host = "h1", a.device = "vdb"; }),
+            Brief{"TVD-101 actions[0].device"});
+  EXPECT_EQ(set(ActionKind::read_disk, [](Action& a) { a.disk = "d1", a.block = 2048; }),
+            Brief{"TVD-110 actions[0].block"});
   EXPECT_EQ(set(ActionKind::read_disk, [](Action& a) { a.disk = "d1", a.block = 2047; }), Brief{});
-  EXPECT_EQ(set(ActionKind::relabel_disk, [](Action& a) { a.disk = "d1", a.label = "su"; }), Brief{"TVD-101 actions[0].label"});
+  EXPECT_EQ(set(ActionKind::relabel_disk, [](Action& a) { a.disk = "d1", a.label = "su"; }),
+            Brief{"TVD-101 actions[0].label"});
   EXPECT_EQ(set(ActionKind::update_policy, [](Action& a) { a.policy = "rival", a.mode = "maybe"; }),
             (Brief{"TVD-101 actions[0].policy", "TVD-101 actions[0].mode"}));
 }
 
 TEST(Check, AnActionThatThePolicyWillRefuseIsTheScenariosOwnBusiness) {
-  const auto findings = findings_of(two_vms());   // it assigns a foreign disk and migrates a rival in
+  const auto findings = findings_of(two_vms());  // it assigns a foreign disk and migrates a rival in
   EXPECT_TRUE(findings.empty());
 }
 
@@ -170,13 +194,32 @@ TEST(Check, NumbersThatMakeNoSenseAreRefused) {
   EXPECT_EQ(brief(with([](Spec& s) { s.until = {0}, s.actions.clear(); })), Brief{"TVD-110 until"});
   EXPECT_EQ(brief(with([](Spec& s) { s.hosts[0].cores = 0; })), Brief{"TVD-110 hosts[0].cores"});
   EXPECT_EQ(brief(with([](Spec& s) { s.hosts[0].nic_rate = {0}; })), Brief{"TVD-110 hosts[0].nic_rate"});
-  EXPECT_EQ(brief(with([](Spec& s) { s.faults.push_back({sim::FaultRule::Kind::delay, "", "", 0, 1, 1.0, {}}); })), Brief{"TVD-110 faults[0].delay"});
+  EXPECT_EQ(brief(with([](Spec& s) {
+              s.faults.push_back({sim::FaultRule::Kind::delay, "", "", 0, 1, 1.0, {}});
+            })),
+            Brief{"TVD-110 faults[0].delay"});
   EXPECT_EQ(brief(with([](Spec& s) { s.controls["wal"] = "off"; })), Brief{"TVD-101 controls.wal"});
   EXPECT_EQ(brief(with([](Spec& s) { s.controls["wall"] = "maybe"; })), Brief{"TVD-101 controls.wall"});
 }
 
+TEST(Check, WhatIsWrittenFitsWhereItGoes) {
+  EXPECT_EQ(brief(with([](Spec& s) { s.disks[0].content = std::string(513, 'x'); })),
+            Brief{"TVD-110 disks[0].content"});
+  EXPECT_EQ(brief(with([](Spec& s) { s.disks[0].content = std::string(512, 'x'); })), Brief{});
+  EXPECT_EQ(brief(with([](Spec& s) { s.disks[0].size = {0}; })), Brief{"TVD-110 disks[0].content"});
+  const auto send = [](std::size_t size) {
+    return brief(with([&](Spec& s) {
+      s.actions[0].kind = models::ActionKind::send;
+      s.actions[0].text = std::string(size, 'x');
+    }));
+  };
+  EXPECT_EQ(send(4097), Brief{"TVD-110 actions[0].text"});
+  EXPECT_EQ(send(4096), Brief{});
+}
+
 TEST(Check, AHostWithLessMemoryThanItsVmsIsPointedOut) {
-  EXPECT_EQ(brief(with([](Spec& s) { s.hosts[0].memory = {1 << 20}; })), Brief{"warning TVD-204 hosts[0].memory"});
+  EXPECT_EQ(brief(with([](Spec& s) { s.hosts[0].memory = {1 << 20}; })),
+            Brief{"warning TVD-204 hosts[0].memory"});
 }
 
 TEST(Check, BothStepsAtOnceGiveEveryFindingOfTheText) {

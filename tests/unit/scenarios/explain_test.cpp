@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "samples.hpp"
 #include "scenarios/archive.hpp"
+#include "tests/unit/scenarios/samples.hpp"
 
 namespace {
 
@@ -13,7 +13,8 @@ using namespace tvdsim::tests;
 std::uint64_t first_denied(const std::string& run, const std::string& hook) {
   const scenarios::Archive archive(run);
   for (auto rows = archive.rows("decisions"); rows.next();) {
-    if (rows.text("verdict") == "deny" && rows.text("hook") == hook) return static_cast<std::uint64_t>(rows.number("id"));
+    if (rows.text("verdict") == "deny" && rows.text("hook") == hook)
+      return static_cast<std::uint64_t>(rows.number("id"));
   }
   ADD_FAILURE() << "nothing was denied at " << hook;
   return 0;
@@ -32,9 +33,15 @@ TEST(Explain, ARefusalNamesTheRuleTheRivalAndThePolicy) {
   int deciding = 0;
   for (const auto& row : told.components) {
     deciding += row.decides ? 1 : 0;
-    if (row.decides) { EXPECT_EQ(row.control, "wall"); }
-    if (row.control == "host_authorization") { EXPECT_EQ(row.outcome, "permit"); }
-    if (row.control == "ste") { EXPECT_EQ(row.outcome, "not_applicable"); }
+    if (row.decides) {
+      EXPECT_EQ(row.control, "wall");
+    }
+    if (row.control == "host_authorization") {
+      EXPECT_EQ(row.outcome, "permit");
+    }
+    if (row.control == "ste") {
+      EXPECT_EQ(row.outcome, "not_applicable");
+    }
   }
   EXPECT_EQ(deciding, 1);
   const auto text = scenarios::to_text(told);
@@ -47,7 +54,8 @@ TEST(Explain, ARefusalNamesTheRuleTheRivalAndThePolicy) {
 TEST(Explain, AManifestNamesItsRunAsWellAsTheDirectoryDoes) {
   const TempDir dir;
   run_into(two_vms(), dir / "a");
-  EXPECT_EQ(scenarios::to_json(scenarios::explain(dir / "a", 0)), scenarios::to_json(scenarios::explain(dir / "a/manifest.json", 0)));
+  EXPECT_EQ(scenarios::to_json(scenarios::explain(dir / "a", 0)),
+            scenarios::to_json(scenarios::explain(dir / "a/manifest.json", 0)));
 }
 
 TEST(Explain, ADecisionThatTheRunDidNotMakeIsRefusedWithTheRange) {

@@ -18,7 +18,10 @@ Json parse(std::string_view text, std::vector<sim::Finding>* out = nullptr) {
 
 TEST(Json, ReadsBackWhatItWrote) {
   Json json = Json::object();
-  json.add("small", std::int64_t{-3}).add("large", std::numeric_limits<std::uint64_t>::max()).add("half", 0.5).add("one", 1.0);
+  json.add("small", std::int64_t{-3})
+      .add("large", std::numeric_limits<std::uint64_t>::max())
+      .add("half", 0.5)
+      .add("one", 1.0);
   json.add("text", "tab\t, quote\", é and \x01").add("yes", true);
   Json list = Json::array();
   list.items = {Json(), Json::object(), Json::array()};

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include "samples.hpp"
 #include "scenarios/manifest.hpp"
+#include "tests/unit/scenarios/samples.hpp"
 
 namespace {
 
@@ -24,7 +24,8 @@ std::string code_of(const std::string& run) {
 void forge(const std::string& run, const std::string& sql) {
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((run + "/run.sqlite").c_str(), &database), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
+  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(database);
   sqlite3_close(database);
   auto manifest = scenarios::read_manifest(run);
   manifest.fingerprint = std::string(64, '0');

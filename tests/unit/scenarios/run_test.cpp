@@ -4,13 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "samples.hpp"
 #include "scenarios/explain.hpp"
 #include "scenarios/json.hpp"
 #include "scenarios/manifest.hpp"
 #include "scenarios/replay.hpp"
 #include "scenarios/run_directory.hpp"
 #include "scenarios/simulation.hpp"
+#include "tests/unit/scenarios/samples.hpp"
 
 namespace {
 
@@ -21,10 +21,10 @@ using namespace tvdsim::tests;
 scenarios::Spec long_story() {
   auto spec = two_vms();
   spec.actions.clear();
-  for (std::int64_t i = 0; i < 4000; ++i) {
+  for (std::int64_t i = 0; i < 30'000; ++i) {
     models::Action action;
     action.kind = i % 2 == 0 ? models::ActionKind::connect : models::ActionKind::disconnect;
-    action.at = {5'000'000'000 + i * 1'000'000};
+    action.at = {5'000'000'000 + i * 100'000};
     action.vm = "vm1", action.other = "dom0@h1";
     spec.actions.push_back(action);
   }
@@ -59,7 +59,8 @@ TEST(Run, LeavesADirectoryThatSaysWhatWasRunAndWhatCameOfIt) {
   EXPECT_NE(report.find("every control was on"), std::string::npos);
   EXPECT_NE(report.find("checks that did not apply"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(dir / "a/run.sqlite"));
-  for (const auto& entry : std::filesystem::directory_iterator(dir / "a")) EXPECT_NE(entry.path().extension(), ".part");
+  for (const auto& entry : std::filesystem::directory_iterator(dir / "a"))
+    EXPECT_NE(entry.path().extension(), ".part");
 }
 
 TEST(Run, TheSameSpecGivesTheSameFingerprintAgainAndAgain) {
@@ -100,7 +101,7 @@ TEST(Run, AControlThatIsOffIsNamedInTheReport) {
   auto spec = two_vms();
   spec.controls["resource_check"] = "off";
   const auto result = run_into(spec, dir / "a");
-  EXPECT_EQ(result.denied, 1u);   // the wall still stands
+  EXPECT_EQ(result.denied, 1u);  // the wall still stands
   EXPECT_NE(contents(dir / "a/report.txt").find("resource_check is off"), std::string::npos);
 }
 
@@ -164,7 +165,7 @@ TEST(Run, StoppingKeepsWhatIsDoneAndSaysInterrupted) {
   EXPECT_TRUE(std::filesystem::exists(dir / "a/run.sqlite"));
   EXPECT_NE(contents(dir / "a/report.txt").find("interrupted"), std::string::npos);
   EXPECT_THROW(scenarios::replay(dir / "a"), sim::InputError);
-  EXPECT_EQ(run_into(two_vms(), dir / "a").status, "complete");   // the same Spec may finish it
+  EXPECT_EQ(run_into(two_vms(), dir / "a").status, "complete");  // the same Spec may finish it
 }
 
 // The child is killed without warning as soon as its manifest says that it runs.

@@ -1,8 +1,7 @@
 // A small datacenter for the tests of scenarios/: two rival workloads, one policy, two hosts.
 #pragma once
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -75,8 +74,8 @@ inline scenarios::Spec two_vms() {
     return action;
   };
   act(models::ActionKind::connect, 5, "vm1").other = "dom0@h1";
-  act(models::ActionKind::assign_disk, 6, "vm1").disk = "d2";    // refused: another workload's disk
-  act(models::ActionKind::migrate_vm, 7, "vm2").host = "h1";     // refused: its rival runs there
+  act(models::ActionKind::assign_disk, 6, "vm1").disk = "d2";  // refused: another workload's disk
+  act(models::ActionKind::migrate_vm, 7, "vm2").host = "h1";   // refused: its rival runs there
   act(models::ActionKind::stop_vm, 15, "vm2");
   return spec;
 }
@@ -104,7 +103,9 @@ inline std::string contents(const std::string& path) {
   return text.str();
 }
 
-inline void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+inline void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 inline scenarios::RunResult run_into(const scenarios::Spec& spec, const std::string& out) {
   scenarios::RunOptions options;
@@ -123,7 +124,8 @@ inline std::vector<sim::Finding> findings_of(const scenarios::Spec& spec) {
 inline std::vector<std::string> brief(const std::vector<sim::Finding>& findings) {
   std::vector<std::string> out;
   for (const auto& finding : findings) {
-    out.push_back((finding.severity == sim::Severity::warning ? "warning " : "") + finding.code + " " + finding.where);
+    out.push_back((finding.severity == sim::Severity::warning ? "warning " : "") + finding.code + " " +
+                  finding.where);
   }
   return out;
 }

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "samples.hpp"
 #include "scenarios/json.hpp"
 #include "scenarios/spec_text.hpp"
+#include "tests/unit/scenarios/samples.hpp"
 
 namespace {
 
@@ -33,8 +33,14 @@ TEST(SpecReader, CanonicalFormReadsBackToTheSameSpec) {
 }
 
 TEST(SpecReader, QuantitiesMayBeWrittenWithUnitsOrExactly) {
-  const auto loose = scenarios::read_spec(framed(R"("hosts": [{"name": "h", "memory": "128 GiB", "nic_rate": "1 Gbit/s", "nic_latency": "30 us"}])"), "");
-  const auto exact = scenarios::read_spec(framed(R"("hosts": [{"name": "h", "memory_bytes": 137438953472, "nic_rate_bit_s": 1000000000, "nic_latency_ns": 30000}])"), "");
+  const auto loose = scenarios::read_spec(
+      framed(
+          R"("hosts": [{"name": "h", "memory": "128 GiB", "nic_rate": "1 Gbit/s", "nic_latency": "30 us"}])"),
+      "");
+  const auto exact = scenarios::read_spec(
+      framed(
+          R"("hosts": [{"name": "h", "memory_bytes": 137438953472, "nic_rate_bit_s": 1000000000, "nic_latency_ns": 30000}])"),
+      "");
   EXPECT_EQ(loose.until.ns, 300'000'000'000);
   EXPECT_EQ(loose.hosts[0].memory.count, 137438953472u);
   EXPECT_EQ(scenarios::write_spec(loose), scenarios::write_spec(exact));
@@ -42,7 +48,8 @@ TEST(SpecReader, QuantitiesMayBeWrittenWithUnitsOrExactly) {
 
 TEST(SpecReader, OrderOfMembersDoesNotChangeTheHash) {
   const auto one = scenarios::read_spec(R"({"tvdsim_spec": 1, "name": "x", "until": "1 s", "seed": 3})", "");
-  const auto other = scenarios::read_spec(R"({"seed": 3, "until_ns": 1000000000, "name": "x", "tvdsim_spec": 1})", "");
+  const auto other =
+      scenarios::read_spec(R"({"seed": 3, "until_ns": 1000000000, "name": "x", "tvdsim_spec": 1})", "");
   EXPECT_EQ(scenarios::spec_hash(one), scenarios::spec_hash(other));
 }
 
@@ -67,11 +74,18 @@ TEST(SpecReader, EveryFindingComesAtOnce) {
   const auto findings = refused(framed(
       R"("seed": -1, "hosts": [{"cores": "two"}], "vms": [{"name": 3, "host": "h"}], "controls": {"wal": "off", "ste": "sometimes"},
          "actions": [{"at": "1 s", "action": "start_vms", "vm": "a"}, {"at": 5, "action": "stop_vm"}], "history": "yes", "disks": {}, "hosts": 3)"));
-  const std::vector<std::string> expected{
-      "TVD-102 ",                     // hosts twice
-      "TVD-110 seed",                 "TVD-101 controls.ste",   "TVD-105 controls.wal",      "TVD-103 history",
-      "TVD-104 hosts[0]",             "TVD-103 hosts[0].cores", "TVD-103 disks",             "TVD-103 vms[0].name",
-      "TVD-101 actions[0].action",    "TVD-110 actions[1].at",  "TVD-104 actions[1]"};
+  const std::vector<std::string> expected{"TVD-102 ",  // hosts twice
+                                          "TVD-110 seed",
+                                          "TVD-101 controls.ste",
+                                          "TVD-105 controls.wal",
+                                          "TVD-103 history",
+                                          "TVD-104 hosts[0]",
+                                          "TVD-103 hosts[0].cores",
+                                          "TVD-103 disks",
+                                          "TVD-103 vms[0].name",
+                                          "TVD-101 actions[0].action",
+                                          "TVD-110 actions[1].at",
+                                          "TVD-104 actions[1]"};
   EXPECT_EQ(brief(findings), expected);
 }
 
@@ -105,12 +119,17 @@ TEST(SpecReader, EveryTruncationIsExactlyOneFinding) {
 }
 
 TEST(SpecReader, AnActionTakesTheFieldsOfItsKindAndNoOthers) {
-  const auto spec = scenarios::read_spec(framed(R"("actions": [{"at": "60 s", "action": "write_disk", "vm": "a", "disk": "d", "text": "hello", "block": 3, "principal": "root"}])"), "");
+  const auto spec = scenarios::read_spec(
+      framed(
+          R"("actions": [{"at": "60 s", "action": "write_disk", "vm": "a", "disk": "d", "text": "hello", "block": 3, "principal": "root"}])"),
+      "");
   EXPECT_EQ(spec.actions[0].kind, models::ActionKind::write_disk);
   EXPECT_EQ(spec.actions[0].at.ns, 60'000'000'000);
   EXPECT_EQ(spec.actions[0].block, 3u);
   EXPECT_EQ(spec.actions[0].principal, "root");
-  EXPECT_EQ(brief(refused(framed(R"("actions": [{"at": "60 s", "action": "stop_vm", "vm": "a", "disk": "d"}])"))), std::vector<std::string>{"TVD-105 actions[0].disk"});
+  EXPECT_EQ(
+      brief(refused(framed(R"("actions": [{"at": "60 s", "action": "stop_vm", "vm": "a", "disk": "d"}])"))),
+      std::vector<std::string>{"TVD-105 actions[0].disk"});
 }
 
 TEST(SpecReader, EveryActionOfTheTableSurvivesTheRoundTrip) {
@@ -120,7 +139,8 @@ TEST(SpecReader, EveryActionOfTheTableSurvivesTheRoundTrip) {
     models::Action action;
     action.kind = static_cast<models::ActionKind>(i);
     action.at = {static_cast<std::int64_t>(i)};
-    action.vm = "v", action.other = "o", action.disk = "d", action.host = "h", action.label = "l", action.text = "t";
+    action.vm = "v", action.other = "o", action.disk = "d", action.host = "h", action.label = "l",
+    action.text = "t";
     action.device = "e", action.mode = "m", action.policy = "p", action.principal = "q";
     action.count = 5, action.block = 6, action.pcr = 7;
     spec.actions.push_back(action);
@@ -130,11 +150,21 @@ TEST(SpecReader, EveryActionOfTheTableSurvivesTheRoundTrip) {
   for (std::size_t i = 0; i < spec.actions.size(); ++i) {
     EXPECT_EQ(again.actions[i].kind, spec.actions[i].kind);
     for (const auto& field : scenarios::action_fields(models::action_infos()[i])) {
-      if (field.name == "vm") { EXPECT_EQ(again.actions[i].vm, "v"); }
-      if (field.name == "text") { EXPECT_EQ(again.actions[i].text, "t"); }
-      if (field.name == "count") { EXPECT_EQ(again.actions[i].count, 5u); }
-      if (field.name == "pcr") { EXPECT_EQ(again.actions[i].pcr, 7u); }
-      if (field.name == "policy") { EXPECT_EQ(again.actions[i].policy, "p"); }
+      if (field.name == "vm") {
+        EXPECT_EQ(again.actions[i].vm, "v");
+      }
+      if (field.name == "text") {
+        EXPECT_EQ(again.actions[i].text, "t");
+      }
+      if (field.name == "count") {
+        EXPECT_EQ(again.actions[i].count, 5u);
+      }
+      if (field.name == "pcr") {
+        EXPECT_EQ(again.actions[i].pcr, 7u);
+      }
+      if (field.name == "policy") {
+        EXPECT_EQ(again.actions[i].policy, "p");
+      }
     }
   }
   EXPECT_EQ(scenarios::write_spec(again), scenarios::write_spec(spec));

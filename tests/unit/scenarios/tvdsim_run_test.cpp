@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "samples.hpp"
 #include "scenarios/manifest.hpp"
+#include "tests/unit/scenarios/samples.hpp"
 
 namespace {
 
@@ -50,7 +50,8 @@ TEST(TvdsimRun, ResultOnStdoutTalkOnStderrAndTheSameFingerprintAsTheLibrary) {
   const auto here = run_into(two_vms(), dir / "here");
   EXPECT_NE(ended.out.find("complete " + here.fingerprint), std::string::npos) << ended.out;
   EXPECT_NE(ended.err.find("report.txt"), std::string::npos);
-  EXPECT_EQ(scenarios::read_manifest(dir / "run").argv, std::string("tvdsim-run ") + (dir / "s.json") + " --out " + (dir / "run"));
+  EXPECT_EQ(scenarios::read_manifest(dir / "run").argv,
+            std::string("tvdsim-run ") + (dir / "s.json") + " --out " + (dir / "run"));
 }
 
 TEST(TvdsimRun, TheShippedExampleRuns) {
