@@ -75,6 +75,8 @@ void Toolstack::decide(std::uint64_t correlation) {
     if (starting) world_.enter(vm, VmState::refused, why, correlation);
     close(correlation, result, why);
   };
+  // A migration whose source has died meanwhile may still keep its place here until the lease is over.
+  if (here(vm)) return close(correlation, Result::failed, "a place is kept for its arrival");
   for (const sim::DiskId disk : world_.domains.disks[vm.value]) {
     if (world_.disks.disk(disk).being_overwritten) {
       return close(correlation, Result::failed,
@@ -229,6 +231,10 @@ void Toolstack::detach_disk(const sim::Message& message, const Action& action) {
   const sim::DiskId disk = world_.disks.find(action.disk);
   auto& configured = world_.domains.disks[vm.value];
   if (const std::string why = busy_with(vm); !why.empty()) return answer(message, Result::failed, why);
+  // The VM may have moved on while the message was under way.
+  if (world_.domains.where[vm.value] != machine_.id) {
+    return answer(message, Result::failed, fmt::format("{} is not here", action.vm));
+  }
   if (std::erase(configured, disk) == 0) {
     return answer(message, Result::failed, fmt::format("{} does not have {}", action.vm, action.disk));
   }

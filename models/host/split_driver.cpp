@@ -101,7 +101,10 @@ Hypervisor::Opened SplitDrivers::connect_all(VmId vm, std::uint64_t correlation)
     if (!last.opened) return;
     last = connect(vm, kind, disk, kind == DeviceKind::vtpm ? vm : VmId::none(), correlation);
   };
-  for (const sim::DiskId disk : world_.domains.disks[vm.value]) add(DeviceKind::vbd, disk);
+  for (const sim::DiskId disk : world_.domains.disks[vm.value]) {
+    // What came into the configuration since the resources were checked waits for the next start.
+    if (world_.disks.disk(disk).used_by(vm)) add(DeviceKind::vbd, disk);
+  }
   if (world_.domains.vif[vm.value]) add(DeviceKind::vif, sim::DiskId::none());
   if (world_.domains.vtpm[vm.value]) add(DeviceKind::vtpm, sim::DiskId::none());
   if (!last.opened) disconnect_all(vm);
