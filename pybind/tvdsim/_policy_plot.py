@@ -46,26 +46,28 @@ class PolicyPlots:
         return fig
 
     def conflicts(self) -> Any:
-        """A row per conflict set; dots joined by a line may not run on one host at the same time."""
+        """A row per conflict set; labels in different colours of a row may not run on one host at the same time."""
         p = self._policy
         labels = [l for l in p.vm_labels if p.types_of(l)["wall"]]
         wall = {l: set(p.types_of(l)["wall"]) for l in labels}
         fig, ax = _figures.figure(3.2 + 0.62 * max(len(labels), 3), 1.9 + 0.42 * max(len(p.conflict_sets), 1) + 0.8)
         for y, (_, types) in enumerate(p.conflict_sets):
-            hit = [x for x, l in enumerate(labels) if wall[l] & set(types)]
-            ax.scatter(range(len(labels)), [y] * len(labels), s=60, color=_figures.FAINT, zorder=2)
-            if len(hit) > 1:
-                ax.plot(hit, [y] * len(hit), color=_figures.VERDICTS["deny"], linewidth=3, zorder=2)
-            ax.scatter(hit, [y] * len(hit), s=90, color=_figures.VERDICTS["deny"] if len(hit) > 1 else "#999999", zorder=3)
+            tint = _figures.colours(types)
+            ax.scatter(range(len(labels)), [y] * len(labels), s=40, color=_figures.FAINT, zorder=2)
+            for x, label in enumerate(labels):
+                for type_ in sorted(wall[label] & set(types)):
+                    ax.scatter([x], [y], s=150, color=tint[type_], zorder=3)
+            for i, type_ in enumerate(types):
+                ax.text(len(labels) - 0.2, y + 0.24 * (i - (len(types) - 1) / 2), f"● {type_}", color=tint[type_], fontsize=7.5, va="center")
         ax.set_xticks(range(len(labels)), labels, rotation=40, ha="left", fontsize=8)
         ax.xaxis.tick_top()
         ax.set_yticks(range(len(p.conflict_sets)), [n for n, _ in p.conflict_sets], fontsize=8)
         ax.set_ylim(max(len(p.conflict_sets), 1) - 0.4, -0.6)
-        ax.set_xlim(-0.6, max(len(labels), 1) - 0.4)
+        ax.set_xlim(-0.6, max(len(labels), 1) + 1.4)
         ax.tick_params(length=0)
         for side in ax.spines.values():
             side.set_visible(False)
-        note = "joined labels never run on one host together" if p.conflict_sets else "this policy has no conflict set"
+        note = "two colours of a row never run on one host together" if p.conflict_sets else "this policy has no conflict set"
         ax.set_title(f"{p.name} {p.version}: conflict sets ({note})", loc="left", fontsize=10)
         return fig
 

@@ -30,6 +30,11 @@ class _Lines:
 
     def __init__(self, fd: int) -> None:
         self.fd, self._rest, self.ended = fd, b"", False
+        self._kept: List[bytes] = []
+
+    def keep(self, line: bytes) -> None:
+        """Puts a line back: it came early and is the next one."""
+        self._kept.append(line)
 
     def take(self) -> Optional[bytes]:
         """One whole line if there is one already."""
@@ -46,6 +51,8 @@ class _Lines:
 
     def next(self) -> Optional[bytes]:
         """The next line, waited for; None at the end."""
+        if self._kept:
+            return self._kept.pop(0)
         while True:
             line = self.take()
             if line is not None or self.ended:
@@ -120,6 +127,8 @@ def _watch(pid: int, lines: _Lines) -> int:
                 os.kill(pid, signal.SIGINT)
             elif line is not None and json.loads(line).get("stop"):
                 os.kill(pid, signal.SIGINT)
+            elif line is not None:
+                lines.keep(line)  # the answer is out already, and the next request came before the child was gone
     finally:
         os.close(handle)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from . import _figures
 from .export import slices
@@ -62,18 +62,21 @@ class Plots:
 
     # --- where --------------------------------------------------------------------------------------------------
 
-    def topology(self) -> Any:
-        """Hosts as boxes with dom0 and their VMs, disks below; lines are what was asked: green granted, red refused."""
+    def topology(self, marks: Optional[Dict[Tuple[str, str], str]] = None) -> Any:
+        """Hosts as boxes with dom0 and their VMs, disks below; lines are what was asked: green granted, red refused.
+
+        ``marks`` puts a word on the line between two names: ``{("ma", "su"): "(3)"}``.
+        """
         spec = json.loads(self._run.spec())
         hosts = [h["name"] for h in spec["hosts"]] or ["?"]
         on_host = {h: [f"dom0@{h}"] for h in hosts}
-        labels = {f"dom0@{h['name']}": h.get("label") or "bootstrap" for h in spec["hosts"]}
+        labels = {f"dom0@{h['name']}": h.get("label") or "dom0" for h in spec["hosts"]}
         for vm in spec["vms"]:
             on_host[vm["host"]].append(vm["name"])
             labels[vm["name"]] = vm["label"]
         labels.update({d["name"]: d["label"] for d in spec["disks"]})
-        for d in self._decisions:  # what a policy change or a relabelling left behind
-            labels.setdefault(d["subject"], d["subject_label"])
+        for d in reversed(self._decisions):  # the types are what decides; the first decision shows them as they began
+            labels.update({d["subject"]: d["subject_types"].strip("{}"), d["object"]: d["object_types"].strip("{}")})
         tint = _figures.colours(labels.values())
         rows = max(len(v) for v in on_host.values())
         wide = 3.6
@@ -85,12 +88,12 @@ class Plots:
             middle = (len(hosts) - 1) * wide / 2
             at[disk["name"]] = (middle + (i - (len(spec["disks"]) - 1) / 2) * 1.9, -rows - 0.9)
             self._node(ax, disk["name"], labels, tint, at, "circle,pad=0.35", "disk ")
-        counts = self._links(ax, at)
+        counts = self._links(ax, at, {tuple(sorted(pair)): word for pair, word in (marks or {}).items()})
         _figures.bare(ax)
         ax.set_xlim(-wide / 2, (len(hosts) - 0.5) * wide)
         ax.set_ylim(-rows - (1.7 if spec["disks"] else 0.6), 1.0)
         ax.set_title(f"{self._run.name}: who was connected with whom\ngreen: granted ({counts[0]} pairs) · red, dashed: refused "
-                     f"({counts[1]} pairs) · a frame's colour is the label", loc="left", fontsize=10)
+                     f"({counts[1]} pairs) · {…}: STE types", loc="left", fontsize=10)
         return fig
 
     def _host(self, ax: Any, host: str, x: float, names: List[str], labels: Any, tint: Any, at: Any) -> None:
@@ -108,7 +111,7 @@ class Plots:
         ax.text(*at[name], f"{kind}{name}\n{{{label}}}", ha="center", va="center", fontsize=8, zorder=3, color=_figures.INK,
                 bbox={"boxstyle": shape, "facecolor": "white", "edgecolor": tint.get(label, "#777777"), "linewidth": 2.0})
 
-    def _links(self, ax: Any, at: Dict[str, Tuple[float, float]]) -> Tuple[int, int]:
+    def _links(self, ax: Any, at: Dict[str, Tuple[float, float]], marks: Any) -> Tuple[int, int]:
         pairs: Dict[Tuple[str, str], bool] = {}
         for d in self._decisions:
             a, b = str(d["subject"]), str(d["object"])
@@ -119,6 +122,11 @@ class Plots:
             arrow = {"arrowstyle": "-", "color": _figures.VERDICTS["permit" if granted else "deny"], "linewidth": 1.8,
                      "linestyle": "-" if granted else (0, (4, 3)), "connectionstyle": "arc3,rad=0.18"}
             ax.annotate("", xy=at[b], xytext=at[a], arrowprops=arrow, zorder=2)
+            if (a, b) in marks:
+                dx, dy = at[b][0] - at[a][0], at[b][1] - at[a][1]
+                middle = ((at[a][0] + at[b][0]) / 2 + 0.09 * dy, (at[a][1] + at[b][1]) / 2 - 0.09 * dx)
+                ax.text(*middle, marks[a, b], ha="center", va="center", fontsize=9, zorder=4, color=arrow["color"],
+                        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"})
         return sum(pairs.values()), len(pairs) - sum(pairs.values())
 
     # --- who with whom ------------------------------------------------------------------------------------------
