@@ -93,7 +93,7 @@ class Plots:
         ax.set_xlim(-wide / 2, (len(hosts) - 0.5) * wide)
         ax.set_ylim(-rows - (1.7 if spec["disks"] else 0.6), 1.0)
         ax.set_title(f"{self._run.name}: who was connected with whom\ngreen: granted ({counts[0]} pairs) · red, dashed: refused "
-                     f"({counts[1]} pairs) · {…}: STE types", loc="left", fontsize=10)
+                     f"({counts[1]} pairs) · {{…}}: STE types", loc="left", fontsize=10)
         return fig
 
     def _host(self, ax: Any, host: str, x: float, names: List[str], labels: Any, tint: Any, at: Any) -> None:
