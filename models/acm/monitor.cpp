@@ -158,24 +158,21 @@ Monitor::Answer Monitor::ask(Control control, const Request& request) const noex
   }
 }
 
+// Whoever shares a type is labelled, so the question after the label is left to refusals.
 Monitor::Answer Monitor::ask_ste(const Request& request) const noexcept {
-  const VmId other{request.object};
-  if (unlabelled(request.subject_label) || unlabelled(request.object_label)) {
-    return {.outcome = Outcome::deny, .rule = Rule::unlabelled, .other = other};
-  }
   const std::uint32_t type = policy_->first_shared_type(request.subject_label, request.object_label);
-  if (type == Policy::kNoType)
-    return {.outcome = Outcome::deny, .rule = Rule::no_common_type, .other = other};
-  return {.outcome = Outcome::permit, .rule = Rule::shares_type, .detail = type};
+  if (type != Policy::kNoType) return {.outcome = Outcome::permit, .rule = Rule::shares_type, .detail = type};
+  const bool nameless = unlabelled(request.subject_label) || unlabelled(request.object_label);
+  return {.outcome = Outcome::deny,
+          .rule = nameless ? Rule::unlabelled : Rule::no_common_type,
+          .other = VmId{request.object}};
 }
 
 Monitor::Answer Monitor::ask_resource(const Request& request) const noexcept {
-  if (unlabelled(request.subject_label) || unlabelled(request.object_label)) {
-    return {.outcome = Outcome::deny, .rule = Rule::unlabelled};
-  }
   const std::uint32_t type = policy_->first_shared_type(request.subject_label, request.object_label);
-  if (type == Policy::kNoType) return {.outcome = Outcome::deny, .rule = Rule::resource_no_common_type};
-  return {.outcome = Outcome::permit, .rule = Rule::resource_shares_type, .detail = type};
+  if (type != Policy::kNoType) return {.outcome = Outcome::permit, .rule = Rule::resource_shares_type, .detail = type};
+  const bool nameless = unlabelled(request.subject_label) || unlabelled(request.object_label);
+  return {.outcome = Outcome::deny, .rule = nameless ? Rule::unlabelled : Rule::resource_no_common_type};
 }
 
 Monitor::Answer Monitor::ask_host(const Request& request) const noexcept {
