@@ -170,7 +170,8 @@ Monitor::Answer Monitor::ask_ste(const Request& request) const noexcept {
 
 Monitor::Answer Monitor::ask_resource(const Request& request) const noexcept {
   const std::uint32_t type = policy_->first_shared_type(request.subject_label, request.object_label);
-  if (type != Policy::kNoType) return {.outcome = Outcome::permit, .rule = Rule::resource_shares_type, .detail = type};
+  if (type != Policy::kNoType)
+    return {.outcome = Outcome::permit, .rule = Rule::resource_shares_type, .detail = type};
   const bool nameless = unlabelled(request.subject_label) || unlabelled(request.object_label);
   return {.outcome = Outcome::deny, .rule = nameless ? Rule::unlabelled : Rule::resource_no_common_type};
 }
