@@ -70,6 +70,27 @@ std::string check_domains(const Machine& machine) {
   return {};
 }
 
+std::string check_placement(const World& world, const Machine& machine) {
+  const Monitor& monitor = machine.hypervisor->monitor();
+  const auto on = [&](Control control) { return monitor.modes()[control] == ControlMode::on; };
+  const Policy& policy = monitor.policy();
+  for (const Monitor::Running& one : monitor.running()) {
+    if (on(Control::host_authorization) && policy.def().has_ste &&
+        !policy.authorizes(monitor.host_label(), one.label)) {
+      return fmt::format("{} runs on {}, whose label does not hold its types", world.vm_name(one.vm),
+                         machine.name);
+    }
+    if (!on(Control::wall) || !on(Control::reservation)) continue;
+    for (const Monitor::Running& two : monitor.running()) {
+      if (one.vm < two.vm && policy.excludes(one.label, two.label)) {
+        return fmt::format("rivals {} and {} run on {}", world.vm_name(one.vm), world.vm_name(two.vm),
+                           machine.name);
+      }
+    }
+  }
+  return {};
+}
+
 std::string check_links(const World& world, const Machine& machine) {
   const Hypervisor& hypervisor = *machine.hypervisor;
   const auto& links = hypervisor.links();
@@ -204,8 +225,9 @@ void add_machine(Hash& hash, const Machine& machine) {
 
 std::string find_broken_invariant(const World& world) {
   for (const Machine& machine : world.machines) {
-    for (const std::string& broken : {check_domains(machine), check_wall(machine),
-                                      check_links(world, machine), check_fronts(world, machine)}) {
+    for (const std::string& broken :
+         {check_domains(machine), check_wall(machine), check_placement(world, machine),
+          check_links(world, machine), check_fronts(world, machine)}) {
       if (!broken.empty()) return broken;
     }
   }

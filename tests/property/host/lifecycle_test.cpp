@@ -196,6 +196,52 @@ TEST(RandomLifeCycles, KeepThemWhenToolstacksDieAndComeBack) {
   EXPECT_EQ(tally.lifecycle, 10'000u);
 }
 
+// F-002
+TEST(RandomLifeCycles, NoLinkAndNoVmOutlivesAPolicyThatForbidsIt) {
+  std::uint64_t changed = 0, kept = 0, revoked = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    auto setup = tenants();
+    // The same labels; green no longer shares with red, and green and blue are rivals instead.
+    setup.policies.push_back(make_policy({{"system", {"red", "green", "blue"}, {"sys"}},
+                                          {"red", {"red"}, {"wred"}},
+                                          {"green", {"green"}, {"wgreen"}},
+                                          {"blue", {"blue"}, {"wblue"}},
+                                          {"narrow", {"red", "green"}, {"sys"}}},
+                                         {{"red-disk", {"red"}, {}}, {"blue-disk", {"blue"}, {}}},
+                                         {{"wgreen", "wblue"}}));
+    Lab lab(std::move(setup), seed);
+    sim::Stream random(seed, "changes");
+    std::vector<std::uint64_t> updates;
+    for (int i = 0; i < 400; ++i) {
+      if (random.chance(0.1)) {
+        Action update = Lab::action(ActionKind::update_policy);
+        update.policy = "next";
+        update.policy_index = static_cast<std::uint32_t>(random.below(2));
+        update.mode = random.chance(0.5) ? "revoke" : "refuse";
+        updates.push_back(lab.begin(update));
+      }
+      lab.begin(draw(random, lab, random.chance(0.6)));
+      lab.settle(random.exponential(400_ms));
+      ASSERT_EQ(lab.dc.broken_invariant(), "") << "seed " << seed << ", action " << i;
+    }
+    lab.settle(sim::Duration{10'800'000'000'000});
+    for (const auto update : updates) {
+      changed += lab.outcome(update).done();
+      kept += lab.outcome(update).refused();
+    }
+    revoked += lab.incidents("link_revoked") + lab.incidents("vm_revoked");
+    for (const char* each : {"h1", "h2", "h3"}) {
+      EXPECT_EQ(lab.hypervisor(each).monitor().epoch(), lab.dc.world().manager->epoch()) << "seed " << seed;
+    }
+  }
+  std::printf("policies changed %llu times, kept %llu times, %llu revoked\n",
+              static_cast<unsigned long long>(changed), static_cast<unsigned long long>(kept),
+              static_cast<unsigned long long>(revoked));
+  EXPECT_GT(changed, 100u);
+  EXPECT_GT(kept, 50u);
+  EXPECT_GT(revoked, 50u);
+}
+
 // F-015 F-029
 TEST(RandomLifeCycles, WithoutTheControlsForeignBytesDoFlow) {
   int leaked = 0;
