@@ -23,11 +23,13 @@ scenarios::Inventory read_inventory(const std::string& text) {
     bool known = false;
     for (const auto& [name, value] : kKinds) {
       if (name != kind) continue;
-      inventory.items.push_back({value, row.at("name").get<std::string>(), row.at("label").get<std::string>()});
+      inventory.items.push_back(
+          {value, row.at("name").get<std::string>(), row.at("label").get<std::string>()});
       known = true;
     }
     if (known) continue;
-    throw sim::InputError(sim::Finding{"TVD-103", "inventory", "`" + kind + "` is no kind of thing in an inventory.",
+    throw sim::InputError(sim::Finding{"TVD-103", "inventory",
+                                       "`" + kind + "` is no kind of thing in an inventory.",
                                        "known: `vm`, `resource`, `host`"});
   }
   return inventory;
@@ -51,21 +53,31 @@ py::tuple both(const Answer& answer) {
 }  // namespace
 
 void bind_analysis(py::module_& m) {
-  m.def("explain", [](std::string_view run, std::uint64_t decision) { return both(scenarios::explain(run, decision)); },
-        py::arg("run"), py::arg("decision"));
+  m.def(
+      "explain",
+      [](std::string_view run, std::uint64_t decision) { return both(scenarios::explain(run, decision)); },
+      py::arg("run"), py::arg("decision"));
   m.def("inventory", &inventory, py::arg("spec"), py::arg("where"));
-  m.def("diff_policies",
-        [](const std::shared_ptr<models::Policy>& before, const std::shared_ptr<models::Policy>& after, const std::string& items) {
-          return both(scenarios::diff_policies(*before, *after, read_inventory(items)));
-        },
-        py::arg("before"), py::arg("after"), py::arg("inventory"));
-  m.def("diff_specs",
-        [](std::string_view before, std::string_view after) {
-          return both(scenarios::diff_specs(scenarios::read_spec(before, "before"), scenarios::read_spec(after, "after")));
-        },
-        py::arg("before"), py::arg("after"));
-  m.def("diff_runs", [](std::string_view before, std::string_view after) { return both(scenarios::diff_runs(before, after)); },
-        py::arg("before"), py::arg("after"));
+  m.def(
+      "diff_policies",
+      [](const std::shared_ptr<models::Policy>& before, const std::shared_ptr<models::Policy>& after,
+         const std::string& items) {
+        return both(scenarios::diff_policies(*before, *after, read_inventory(items)));
+      },
+      py::arg("before"), py::arg("after"), py::arg("inventory"));
+  m.def(
+      "diff_specs",
+      [](std::string_view before, std::string_view after) {
+        return both(scenarios::diff_specs(scenarios::read_spec(before, "before"),
+                                          scenarios::read_spec(after, "after")));
+      },
+      py::arg("before"), py::arg("after"));
+  m.def(
+      "diff_runs",
+      [](std::string_view before, std::string_view after) {
+        return both(scenarios::diff_runs(before, after));
+      },
+      py::arg("before"), py::arg("after"));
 }
 
 }  // namespace tvdsim::pybind

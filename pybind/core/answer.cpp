@@ -30,8 +30,8 @@ models::LabelId find_label(const models::Policy& policy, std::string_view name) 
   }
   std::sort(known.begin(), known.end());
   throw sim::InputError(sim::Finding{"TVD-101", "label",
-                                     fmt::format("{} label `{}` is not defined in policy `{}`.", resource ? "resource" : "VM",
-                                                 plain, policy.def().name),
+                                     fmt::format("{} label `{}` is not defined in policy `{}`.",
+                                                 resource ? "resource" : "VM", plain, policy.def().name),
                                      sim::suggest(plain, known)});
 }
 

@@ -20,11 +20,13 @@ Value chosen(std::string_view word, std::string_view what, std::initializer_list
     known.emplace_back(to_text(value));
     if (known.back() == word) return value;
   }
-  throw sim::InputError(sim::Finding{"TVD-103", std::string(what), fmt::format("`{}` is no {}.", word, what), sim::suggest(word, known)});
+  throw sim::InputError(sim::Finding{"TVD-103", std::string(what), fmt::format("`{}` is no {}.", word, what),
+                                     sim::suggest(word, known)});
 }
 
 models::Staging staging_of(std::string_view word) {
-  return chosen(word, "staging", {models::Staging::ablated, models::Staging::controlled, models::Staging::near_miss});
+  return chosen(word, "staging",
+                {models::Staging::ablated, models::Staging::controlled, models::Staging::near_miss});
 }
 
 sim::ControlMode mode_of(std::string_view word) {
@@ -35,7 +37,8 @@ const models::Attack& attack_of(std::string_view id) {
   if (const auto* found = models::find_attack(id)) return *found;
   std::vector<std::string> known;
   for (const auto* attack : models::attacks()) known.emplace_back(attack->id());
-  throw sim::InputError(sim::Finding{"TVD-101", "attack", fmt::format("attack `{}` is not modelled.", id), sim::suggest(id, known)});
+  throw sim::InputError(sim::Finding{"TVD-101", "attack", fmt::format("attack `{}` is not modelled.", id),
+                                     sim::suggest(id, known)});
 }
 
 py::tuple run_one(std::string_view id, std::string_view staging, std::string_view mode, std::uint64_t seed) {
@@ -58,8 +61,9 @@ std::string run_orders(std::string_view id, std::string_view mode, std::uint64_t
     const py::gil_scoped_release free;
     all = scenarios::run_interleavings(attack, with, seed, limit);
   }
-  const nlohmann::ordered_json answer{{"attack", all.attack}, {"mode", all.mode},       {"visited", all.visited},
-                                      {"harmed", all.harmed}, {"refused", all.refused}, {"complete", all.complete}};
+  const nlohmann::ordered_json answer{{"attack", all.attack},   {"mode", all.mode},
+                                      {"visited", all.visited}, {"harmed", all.harmed},
+                                      {"refused", all.refused}, {"complete", all.complete}};
   return answer.dump();
 }
 

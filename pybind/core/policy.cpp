@@ -21,7 +21,8 @@ models::PolicyMode mode_of(std::string_view mode) {
   if (mode == "strict") return models::PolicyMode::strict;
   if (mode == "xen33") return models::PolicyMode::xen33;
   const std::vector<std::string> known{"strict", "xen33"};
-  throw sim::InputError(sim::Finding{"TVD-103", "mode", fmt::format("`{}` is no policy mode.", mode), sim::suggest(mode, known)});
+  throw sim::InputError(sim::Finding{"TVD-103", "mode", fmt::format("`{}` is no policy mode.", mode),
+                                     sim::suggest(mode, known)});
 }
 
 PolicyPtr load(std::string_view text, std::string_view mode, std::string_view where) {
@@ -75,7 +76,8 @@ std::vector<std::string> named(std::span<const std::string> types, std::span<con
   return names;
 }
 
-std::pair<std::vector<std::string>, std::vector<std::string>> types_of(const PolicyPtr& policy, std::string_view name) {
+std::pair<std::vector<std::string>, std::vector<std::string>> types_of(const PolicyPtr& policy,
+                                                                       std::string_view name) {
   const auto label = find_label(*policy, name);
   return {named(policy->ste_types(), policy->ste(label)), named(policy->wall_types(), policy->wall(label))};
 }
@@ -85,18 +87,27 @@ Answer may_share(const PolicyPtr& policy, std::string_view a, std::string_view b
   auto first = find_label(*policy, a), second = find_label(*policy, b);
   if (policy->is_resource(first) && !policy->is_resource(second)) std::swap(first, second);
   const bool disk = policy->is_resource(second) && !policy->is_resource(first);
-  const models::Monitor monitor(policy, sim::PolicyEpoch{0},
-                                only(disk ? sim::Control::resource_check : sim::Control::ste, models::Policy::kBootstrap));
-  const sim::Request request{.hook = disk ? sim::Hook::disk_attach : sim::Hook::evtchn_bind, .host = sim::HostId{0},
-                             .subject = sim::VmId{0}, .subject_label = first, .object_label = second, .object = 1};
+  const models::Monitor monitor(
+      policy, sim::PolicyEpoch{0},
+      only(disk ? sim::Control::resource_check : sim::Control::ste, models::Policy::kBootstrap));
+  const sim::Request request{.hook = disk ? sim::Hook::disk_attach : sim::Hook::evtchn_bind,
+                             .host = sim::HostId{0},
+                             .subject = sim::VmId{0},
+                             .subject_label = first,
+                             .object_label = second,
+                             .object = 1};
   return answer(*policy, request, monitor.decide(request), "");
 }
 
 Answer authorizes(const PolicyPtr& policy, std::string_view system, std::string_view vm) {
   const auto host = find_label(*policy, system);
   const models::Monitor monitor(policy, sim::PolicyEpoch{0}, only(sim::Control::host_authorization, host));
-  const sim::Request request{.hook = sim::Hook::vm_start, .host = sim::HostId{0}, .subject = sim::VmId{0},
-                             .subject_label = find_label(*policy, vm), .object_label = host, .object = 0};
+  const sim::Request request{.hook = sim::Hook::vm_start,
+                             .host = sim::HostId{0},
+                             .subject = sim::VmId{0},
+                             .subject_label = find_label(*policy, vm),
+                             .object_label = host,
+                             .object = 0};
   return answer(*policy, request, monitor.decide(request), "");
 }
 
@@ -109,14 +120,22 @@ void bind_policy(py::module_& m) {
            }),
            py::arg("text"), py::arg("mode"), py::arg("where"))
       .def("describe", [](const std::shared_ptr<models::Policy>& p) { return describe(p); })
-      .def("types_of", [](const std::shared_ptr<models::Policy>& p, std::string_view l) { return types_of(p, l); },
-           py::arg("label"))
-      .def("may_share",
-           [](const std::shared_ptr<models::Policy>& p, std::string_view a, std::string_view b) { return may_share(p, a, b); },
-           py::arg("a"), py::arg("b"))
-      .def("authorizes",
-           [](const std::shared_ptr<models::Policy>& p, std::string_view s, std::string_view v) { return authorizes(p, s, v); },
-           py::arg("system"), py::arg("vm"));
+      .def(
+          "types_of",
+          [](const std::shared_ptr<models::Policy>& p, std::string_view l) { return types_of(p, l); },
+          py::arg("label"))
+      .def(
+          "may_share",
+          [](const std::shared_ptr<models::Policy>& p, std::string_view a, std::string_view b) {
+            return may_share(p, a, b);
+          },
+          py::arg("a"), py::arg("b"))
+      .def(
+          "authorizes",
+          [](const std::shared_ptr<models::Policy>& p, std::string_view s, std::string_view v) {
+            return authorizes(p, s, v);
+          },
+          py::arg("system"), py::arg("vm"));
   m.def("lint", &lint, py::arg("text"), py::arg("mode"), py::arg("where"));
 }
 

@@ -30,8 +30,8 @@ struct Reporter {
   }
 };
 
-std::string run(std::string_view json, std::string_view where, const std::string& out, const std::string& argv,
-                bool store_events, const py::object& progress) {
+std::string run(std::string_view json, std::string_view where, const std::string& out,
+                const std::string& argv, bool store_events, const py::object& progress) {
   const auto spec = scenarios::read_spec(json, where);
   Reporter reporter;
   scenarios::RunOptions options;
@@ -76,8 +76,8 @@ std::atomic<bool>& stop_flag() noexcept {
 }
 
 void bind_run(py::module_& m) {
-  m.def("run", &run, py::arg("spec"), py::arg("where"), py::arg("out"), py::arg("argv"), py::arg("store_events"),
-        py::arg("progress"));
+  m.def("run", &run, py::arg("spec"), py::arg("where"), py::arg("out"), py::arg("argv"),
+        py::arg("store_events"), py::arg("progress"));
   m.def("replay", &replay, py::arg("run"), py::arg("scratch"));
   m.def("stop_on_signal", &stop_on_signal, py::arg("number"));
   m.def("die_with_parent", [] { ::prctl(PR_SET_PDEATHSIG, SIGKILL); });

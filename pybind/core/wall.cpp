@@ -24,8 +24,12 @@ class HostWall {
   Answer start(std::string_view label) {
     const auto id = find_label(*policy_, label);
     const sim::VmId vm{next_};
-    const sim::Request request{.hook = sim::Hook::vm_start, .host = sim::HostId{0}, .subject = vm, .subject_label = id,
-                               .object_label = models::Policy::kBootstrap, .object = 0};
+    const sim::Request request{.hook = sim::Hook::vm_start,
+                               .host = sim::HostId{0},
+                               .subject = vm,
+                               .subject_label = id,
+                               .object_label = models::Policy::kBootstrap,
+                               .object = 0};
     auto ticket = monitor_.check(request);
     const auto decision = ticket.decision();
     if (ticket) {
@@ -46,11 +50,16 @@ class HostWall {
       names_.erase(vm);
       return {"permit", "wall_free", fmt::format("a VM labelled `{}` stopped", label), "wall", ""};
     }
-    throw sim::InputError(sim::Finding{"TVD-106", "wall", fmt::format("no VM labelled `{}` runs here, so none can stop.", label), {}});
+    throw sim::InputError(sim::Finding{
+        "TVD-106", "wall", fmt::format("no VM labelled `{}` runs here, so none can stop.", label), {}});
   }
 
-  std::vector<std::uint32_t> running() const { return {monitor_.wall().running().begin(), monitor_.wall().running().end()}; }
-  std::vector<std::uint32_t> excluded() const { return {monitor_.wall().excluded().begin(), monitor_.wall().excluded().end()}; }
+  std::vector<std::uint32_t> running() const {
+    return {monitor_.wall().running().begin(), monitor_.wall().running().end()};
+  }
+  std::vector<std::uint32_t> excluded() const {
+    return {monitor_.wall().excluded().begin(), monitor_.wall().excluded().end()};
+  }
 
  private:
   PolicyPtr policy_;
@@ -63,7 +72,9 @@ class HostWall {
 
 void bind_wall(py::module_& m) {
   py::class_<HostWall>(m, "Wall")
-      .def(py::init([](const std::shared_ptr<models::Policy>& policy) { return std::make_unique<HostWall>(policy); }),
+      .def(py::init([](const std::shared_ptr<models::Policy>& policy) {
+             return std::make_unique<HostWall>(policy);
+           }),
            py::arg("policy"))
       .def("start", &HostWall::start, py::arg("label"))
       .def("stop", &HostWall::stop, py::arg("label"))

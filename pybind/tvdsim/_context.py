@@ -77,8 +77,11 @@ def run_made(directory: Path) -> None:
 
 
 def output(name: str) -> Path:
-    """Where a script may put its runs and pictures: ``--out`` of ``tvdsim run``, else ``runs/NAME``."""
-    return Path(os.environ.get("TVDSIM_OUT") or Path("runs") / name)
+    """Where a script may put its runs and pictures: ``--out`` of ``tvdsim run``, else ``runs/NAME``, numbered when taken."""
+    from .run import free_directory
+
+    asked = os.environ.get("TVDSIM_OUT")
+    return Path(asked) if asked else free_directory(Path("runs") / name)
 
 
 def run_directory(name: str, out: Union[str, "os.PathLike[str]", None]) -> Path:

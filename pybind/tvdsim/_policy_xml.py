@@ -37,17 +37,21 @@ def render(name: str, labels: Sequence[Label], conflicts: Sequence[Tuple[str, Se
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<SecurityPolicyDefinition xmlns="http://www.ibm.com">']
     lines += ["  <PolicyHeader>", f"    <PolicyName>{escape(name)}</PolicyName>", "    <Version>1.0</Version>",
               "  </PolicyHeader>"]
-    lines += ["  <SimpleTypeEnforcement>", *_types("SimpleTypeEnforcementTypes", ste, "    "),
-              "  </SimpleTypeEnforcement>"]
-    lines += ["  <ChineseWall>", *_types("ChineseWallTypes", wall, "    ")]
-    if conflicts:
+    if ste:
+        lines += ["  <SimpleTypeEnforcement>", *_types("SimpleTypeEnforcementTypes", ste, "    "),
+                  "  </SimpleTypeEnforcement>"]
+    if wall:
+        lines += ["  <ChineseWall>", *_types("ChineseWallTypes", wall, "    ")]
+    if wall and conflicts:
         lines.append("    <ConflictSets>")
         for set_name, types in conflicts:
             lines.append(f"      <Conflict name={quoteattr(set_name)}>")
             lines += [f"        <Type>{escape(t)}</Type>" for t in types]
             lines.append("      </Conflict>")
         lines.append("    </ConflictSets>")
-    lines += ["  </ChineseWall>", "  <SecurityLabelTemplate>", f'    <SubjectLabels bootstrap="{BOOTSTRAP}">']
+    if wall:
+        lines.append("  </ChineseWall>")
+    lines += ["  <SecurityLabelTemplate>", f'    <SubjectLabels bootstrap="{BOOTSTRAP}">']
     for label in everything:
         lines += _label("VirtualMachineLabel", label.name, label.ste, label.cw)
     lines.append("    </SubjectLabels>")

@@ -111,11 +111,11 @@ def _worker() -> Dict[str, str]:
     from .scenario import Scenario
 
     trial = Scenario("doctor")
-    trial.label("probe", ste={"probe"})
+    trial.label("probe", ste={"probe"}, cw={"probe"})
     trial.switch("s", links=[trial.host("h", memory="1 GiB")])
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            print_made = trial.run(until="1 s", out=Path(scratch) / "run", progress=False).fingerprint
-        return _row("worker", "ok", f"runs; fingerprint {print_made[:12]} of the trial")
+            fingerprint = trial.run(until="1 s", out=Path(scratch) / "run", progress=False).fingerprint
+        return _row("worker", "ok", f"runs; fingerprint {fingerprint[:12]} of the trial")
     except TvdsimError as problem:
         return _row("worker", "broken", str(problem).splitlines()[0], "every run", "rebuild; if that does not help, report it")

@@ -232,7 +232,9 @@ class Scenario:
     def to_dict(self, until: Optional[str] = None) -> Dict[str, Any]:
         """The Spec as Python data; ``until`` bounds the recurring actions."""
         end = 0 if until is None else units.duration(until, _place(), "until")
-        sources = self.policies or [(self.name, self._own_policy(), self.mode)]
+        sources = self.policies
+        if not sources and (self._labels or self.conflicts):
+            sources = [(self.name, self._own_policy(), self.mode)]
         return {
             "tvdsim_spec": SPEC_VERSION, "name": self.name, "seed": self.seed, "until": units.duration_text(end),
             "policies": [{"name": n, "xml": x, "mode": m} for n, x, m in sources],

@@ -113,6 +113,8 @@ def _started(folder: Path, until: str = "1000 min") -> "subprocess.Popen[str]":
         if (folder / "a" / "manifest.json").exists():
             time.sleep(0.3)
             return child
+        if child.poll() is not None:
+            break
         time.sleep(0.1)
     child.kill()
     raise AssertionError(f"the run did not begin: {child.communicate()}")

@@ -42,7 +42,7 @@ def test_check_runs_nothing_and_exits_2_when_something_is_wrong(here: Path) -> N
     assert not (here / "runs").exists()
     (here / "wrong.py").write_text(SCRIPT.replace("two_tenants()", "two_tenants(controls={'wal': 'on'})"))
     made = cli("check", "wrong.py", "--json", cwd=here)
-    assert made.returncode == 2 and [f["code"] for f in json.loads(made.stdout)["findings"]] == ["TVD-101"]
+    assert made.returncode == 2 and [f["code"] for f in json.loads(made.stdout)["findings"]] == ["TVD-105"]
 
 
 def test_explain_tells_one_decision_or_lists_the_refusals(here: Path) -> None:
