@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _built: List["Scenario"] = []   # while checking: those that have not come to their run
 _reports: List[Dict[str, Any]] = []
+_outputs: Dict[str, Path] = {}
 
 
 class CheckDone(SystemExit):
@@ -77,11 +78,18 @@ def run_made(directory: Path) -> None:
 
 
 def output(name: str) -> Path:
-    """Where a script may put its runs and pictures: ``--out`` of ``tvdsim run``, else ``runs/NAME``, numbered when taken."""
+    """Where a script may put its runs and pictures: ``--out`` of ``tvdsim run``, else ``runs/NAME``, numbered when taken.
+
+    Within one process the answer for a name stays the same.
+    """
     from .run import free_directory
 
     asked = os.environ.get("TVDSIM_OUT")
-    return Path(asked) if asked else free_directory(Path("runs") / name)
+    if asked:
+        return Path(asked)
+    if name not in _outputs:
+        _outputs[name] = free_directory(Path("runs") / name)
+    return _outputs[name]
 
 
 def run_directory(name: str, out: Union[str, "os.PathLike[str]", None]) -> Path:

@@ -250,7 +250,8 @@ class Scenario:
         rows: List[Tuple[int, int, Dict[str, Any]]] = []
         for entry, (first, period, action) in enumerate(self.story):
             instants = range(first, end + 1, period) if period and end else (first,)
-            rows += [(when, entry, {"at": units.duration_text(when), **action.to_spec()}) for when in instants]
+            what = action.to_spec()
+            rows += [(when, entry, {"at": units.duration_text(when), **what}) for when in instants]
         rows.sort(key=lambda row: row[:2])
         return [row[2] for row in rows], [row[1] for row in rows]
 

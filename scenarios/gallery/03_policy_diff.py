@@ -6,6 +6,7 @@ from pathlib import Path
 import tvdsim as tvd
 
 POLICIES = Path(__file__).resolve().parent.parent / "policies"
+out = tvd.output("03_policy_diff")
 before, after = tvd.Policy.load(POLICIES / "banks.xml"), tvd.Policy.load(POLICIES / "banks_next.xml")
 
 # What runs today, under the old policy.
@@ -33,12 +34,11 @@ name = s.add_policy(POLICIES / "banks_next.xml")
 s.at("60 s", tvd.Connect("audit", "south-desk"))
 s.at("90 s", tvd.UpdatePolicy(name))                     # refused while a live channel would break
 s.at("100 s", tvd.UpdatePolicy(name, mode="revoke"))     # takes the channel away
-run = s.run(until="2 min", out=tvd.output("03_policy_diff") / "run")
+run = s.run(until="2 min", out=out / "run")
 print("\nThe change, made while all of them run:")
 told = [(r["time_s"], f"update {r['result']}: {r['reason']}") for r in run.rows("commands") if r["action"] == "update_policy"]
 told += [(r["time_s"], f"{r['kind']}: {r['cause']}") for r in run.rows("incidents")]
 for time_s, sentence in sorted(told):
     print(f"  {time_s:7.3f} s  {sentence}")
-out = tvd.output("03_policy_diff")
 run.plot.topology().savefig(out / "topology.png", dpi=110)
 run.plot.matrix().savefig(out / "matrix.png", dpi=110)

@@ -111,7 +111,7 @@ def _started(folder: Path, until: str = "1000 min") -> "subprocess.Popen[str]":
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for _ in range(600):
         if (folder / "a" / "manifest.json").exists():
-            time.sleep(0.3)
+            time.sleep(0.1)
             return child
         if child.poll() is not None:
             break

@@ -33,7 +33,7 @@ def two_tenants(seed: int = 7, controls: Optional[Dict[str, str]] = None) -> tvd
     return s
 
 
-def long_story(events: int = 200_000) -> tvd.Scenario:
+def long_story(events: int = 100_000) -> tvd.Scenario:
     """One that takes seconds of wall time, so that it can be stopped or killed on its way."""
     s = tvd.Scenario("long")
     one = s.label("one", ste={"one"})
