@@ -87,7 +87,7 @@ class Plots:
         for i, disk in enumerate(spec["disks"]):
             middle = (len(hosts) - 1) * wide / 2
             at[disk["name"]] = (middle + (i - (len(spec["disks"]) - 1) / 2) * 1.9, -rows - 0.9)
-            self._node(ax, disk["name"], labels, tint, at, "circle,pad=0.35", "disk ")
+            self._node(ax, disk["name"], labels, tint, at, "round4,pad=0.5", "disk ")
         counts = self._links(ax, at, {tuple(sorted(pair)): word for pair, word in (marks or {}).items()})
         _figures.bare(ax)
         ax.set_xlim(-wide / 2, (len(hosts) - 0.5) * wide)
@@ -108,7 +108,7 @@ class Plots:
 
     def _node(self, ax: Any, name: str, labels: Any, tint: Any, at: Any, shape: str, kind: str) -> None:
         label = labels.get(name, "")
-        ax.text(*at[name], f"{kind}{name}\n{{{label}}}", ha="center", va="center", fontsize=8, zorder=3, color=_figures.INK,
+        ax.text(*at[name], f"{kind}{name}\n{{{_short(label)}}}", ha="center", va="center", fontsize=8, zorder=3, color=_figures.INK,
                 bbox={"boxstyle": shape, "facecolor": "white", "edgecolor": tint.get(label, "#777777"), "linewidth": 2.0})
 
     def _links(self, ax: Any, at: Dict[str, Tuple[float, float]], marks: Any) -> Tuple[int, int]:
@@ -163,6 +163,13 @@ class Plots:
             side.set_visible(False)
         ax.set_title(f"{self._run.name}: what was asked\n✓ permit   ! warn   ✕ deny (any refusal shows)", loc="left", fontsize=10)
         return fig
+
+
+def _short(types: str) -> str:
+    """A list of types that fits into a box: ``A, B, +6``."""
+    names = types.split(", ")
+    shown = next((n for n in (3, 2) if len(", ".join(names[:n])) <= 20), 1)
+    return types if len(names) <= shown else ", ".join([*names[:shown], f"+{len(names) - shown}"])
 
 
 def _rectangle(x: float, y: float, width: float, height: float, colour: str) -> Any:
