@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <unordered_map>
 
 #include "models/host/checks.hpp"
 #include "models/host/guest.hpp"
@@ -73,6 +74,7 @@ struct Datacenter::Impl {
   sim::EventKind action_kind = 0, patience_kind = 0;
   std::map<std::uint64_t, std::uint64_t>
       patience;  // commands that an administrator waits for: the event that ends it
+  std::unordered_map<std::string, sim::HostId> hosts;  // by name
   bool watching = false, finished = false;
   std::string broken;
 
@@ -120,6 +122,7 @@ void Datacenter::Impl::add_hosts() {
     Machine& machine = world.machines.emplace_back();
     machine.id = {static_cast<std::uint32_t>(world.machines.size() - 1)};
     machine.name = row.name;
+    hosts.emplace(row.name, machine.id);
     machine.dom0_name = "dom0@" + row.name;
     const std::string label(row.label.empty() ? policy.label_name(Policy::kBootstrap)
                                               : std::string_view(row.label));
@@ -168,10 +171,8 @@ void Datacenter::Impl::start_vms() {
 }
 
 sim::HostId Datacenter::Impl::host(std::string_view name) const noexcept {
-  for (const Machine& machine : world.machines) {
-    if (machine.name == name) return machine.id;
-  }
-  return sim::HostId::none();
+  const auto found = hosts.find(std::string(name));
+  return found == hosts.end() ? sim::HostId::none() : found->second;
 }
 
 void Datacenter::Impl::on_action(const sim::Event& event) {

@@ -7,6 +7,8 @@
 //   dc.schedule(action);                   // any number, any order
 //   engine.run_until(until);
 //   dc.finish();                           // writes the ledger and closes the books
+// The control domain of host h1 is a domain named dom0@h1; where an action names another domain, `dom0` is the one of the VM's host.
+// VmIds: the control domains first, in the order of the hosts, then the VMs in the order of the setup.
 //
 // Invariant  after every event: running VMs per host == the monitor's; every live channel and grant was permitted; one runnable
 //            copy per VM. check_invariants() says so.

@@ -39,15 +39,14 @@ DiskStore::DiskStore(Truth& truth, std::span<const DiskSetup> setup) {
       disk.bytes->write(0, {data, row.content.size()}, row.label);
       disk.note_writer({sim::VmId::none(), row.label, true});
     }
+    index_.emplace(disk.name, static_cast<std::uint32_t>(disks_.size()));
     disks_.push_back(std::move(disk));
   }
 }
 
 sim::DiskId DiskStore::find(std::string_view name) const noexcept {
-  const auto found =
-      std::find_if(disks_.begin(), disks_.end(), [&](const VirtualDisk& d) { return d.name == name; });
-  return found == disks_.end() ? sim::DiskId::none()
-                               : sim::DiskId{static_cast<std::uint32_t>(found - disks_.begin())};
+  const auto found = index_.find(std::string(name));
+  return found == index_.end() ? sim::DiskId::none() : sim::DiskId{found->second};
 }
 
 void DiskStore::overwrite(sim::DiskId id) {

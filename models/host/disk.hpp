@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "models/host/datacenter.hpp"
@@ -58,6 +59,7 @@ class DiskStore {
 
  private:
   std::vector<VirtualDisk> disks_;
+  std::unordered_map<std::string, std::uint32_t> index_;  // by name
 };
 
 }  // namespace tvdsim::models
