@@ -56,7 +56,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
                    "SKBUILD_CONFIGURE_OPTIONS": "-DCMAKE_CXX_FLAGS_RELEASE=-O0"}
     done = subprocess.run([sys.executable, "-m", "pip", "install", ".", "--no-build-isolation", "--no-deps", "--no-index", "--no-cache-dir",
                            "--root-user-action=ignore", "--target", target],
-                          cwd=copy_of_the_tree(), env=environment, capture_output=True, text=True, timeout=840)
+                          cwd=copy_of_the_tree(), env=environment, capture_output=True, text=True, timeout=1700)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return target
 
