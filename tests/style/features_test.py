@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,20 @@ def test_the_page_is_well_formed() -> None:
 def test_every_test_that_the_page_names_is_in_the_tree() -> None:
     sources = [f for f in files(".cpp", ".hpp", ".py") if f[0].startswith("tests/")]
     assert check.missing_tests(page(), check.tests_in_sources(sources)) == []
+
+
+def promises(page_text: str) -> list[tuple[str, list[str]]]:
+    """Number and named tests of each promise of SPECIFICATION.md."""
+    return [(row.split("|")[1].strip(), re.findall(r"`([A-Za-z_]\w*\.[A-Za-z_]\w*)`", row))
+            for row in page_text.splitlines() if re.match(r"\| [A-Z]-\d+ \|", row)]
+
+
+def test_every_promise_has_a_number_of_its_own_and_names_tests_that_exist() -> None:
+    found = promises(text("SPECIFICATION.md"))
+    numbers = [number for number, _ in found]
+    assert len(numbers) >= 15 and len(set(numbers)) == len(numbers)
+    names = check.tests_in_sources([f for f in files(".cpp", ".hpp", ".py") if f[0].startswith("tests/")])
+    assert [(number, name) for number, tests in found for name in tests if name not in names] == []
 
 
 def test_priorities_are_those_of_the_scoreboard() -> None:
