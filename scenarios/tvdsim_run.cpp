@@ -26,7 +26,8 @@ namespace sim = tvdsim::sim;
 std::atomic<bool> stop{false};
 extern "C" void on_interrupt(int) { stop.store(true); }
 
-constexpr int kFine = 0, kNo = 1, kInput = 2, kFailed = 3;
+// As for ./tvdsim: a world that fails (a full disk) is the user's to mend, like an input; anything else is our bug.
+constexpr int kFine = 0, kNo = 1, kInput = 2, kBug = 3;
 
 constexpr std::string_view kUsage =
     "usage: tvdsim-run SPEC.json --out DIR [--json] [--store-events] [--quiet]\n"
@@ -150,8 +151,11 @@ int main(int argc, char** argv) {
   } catch (const sim::InputError& error) {
     show_findings(error.findings(), arguments.json);
     return kInput;
+  } catch (const sim::WorldError& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return kInput;
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
-    return kFailed;
+    return kBug;
   }
 }

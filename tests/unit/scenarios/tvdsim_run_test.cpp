@@ -1,6 +1,7 @@
 // The program tvdsim-run from outside: what it prints where, how it ends, what a signal does to it.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,10 +20,13 @@ struct Ended {
 
 class Program {
  public:
-  // Its output goes to files in `dir`.
-  Program(const TempDir& dir, std::vector<std::string> words) : out_(dir / "stdout"), err_(dir / "stderr") {
+  // Its output goes to files in `dir`; with `most_bytes` the disk is full for any file of its that would grow past it.
+  Program(const TempDir& dir, std::vector<std::string> words, rlim_t most_bytes = RLIM_INFINITY)
+      : out_(dir / "stdout"), err_(dir / "stderr") {
     pid_ = ::fork();
     if (pid_ != 0) return;
+    const rlimit limit{most_bytes, most_bytes};
+    if (most_bytes != RLIM_INFINITY && ::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(97);
     if (!std::freopen(out_.c_str(), "w", stdout) || !std::freopen(err_.c_str(), "w", stderr)) ::_exit(99);
     std::vector<char*> argv{const_cast<char*>(TVDSIM_RUN)};
     for (auto& word : words) argv.push_back(word.data());
@@ -73,6 +77,16 @@ TEST(TvdsimRun, BadInputIsExitTwoWithOneClearMessageAndNoDirectory) {
   EXPECT_EQ(Program(dir, {dir / "nothing.json", "--out", dir / "run"}).wait().code, 2);
   EXPECT_EQ(Program(dir, {dir / "s.json"}).wait().code, 2);
   EXPECT_EQ(Program(dir, {dir / "s.json", "--fast"}).wait().code, 2);
+}
+
+TEST(TvdsimRun, AFullDiskIsExitTwoAndNeverLooksComplete) {
+  const TempDir dir;
+  put(dir / "s.json", scenarios::write_spec(two_vms()));
+  const auto ended = Program(dir, {dir / "s.json", "--out", dir / "run", "--quiet"}, 16 << 10).wait();
+  EXPECT_EQ(ended.code, 2) << ended.err;
+  EXPECT_EQ(ended.err.substr(0, 7), "error: ");
+  EXPECT_EQ(ended.out, "");
+  EXPECT_NE(scenarios::read_manifest(dir / "run").status, "complete");
 }
 
 TEST(TvdsimRun, CheckRunsNothing) {
