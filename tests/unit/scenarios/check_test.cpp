@@ -70,7 +70,8 @@ TEST(Check, ANameIsUsedForOneThingOnly) {
 }
 
 TEST(Check, NamesThatFilesAndServicesCouldNotBearAreRefused) {
-  for (const std::string bad : {"", "a b", "dom0@h1", "../up", "a\nb", std::string(200, 'x').c_str()}) {
+  const std::vector<std::string> refused = {"", "a b", "dom0@h1", "../up", "a\nb", std::string(200, 'x')};
+  for (const auto& bad : refused) {
     EXPECT_EQ(brief(with([&](Spec& s) {
                 s.disks.push_back({bad, "ma-disk", {512}, ""});
               })),
