@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "models/attack/interleaving_report.hpp"
 #include "scenarios/spec_text.hpp"
-#include "sim/engine/chooser.hpp"
 #include "sim/engine/engine.hpp"
 
 namespace tvdsim::scenarios {
@@ -21,10 +21,8 @@ struct Played {
 };
 
 // One staging, from an empty datacenter to the verdict.
-Played play(const Attack& attack, Staging staging, ControlMode mode, std::uint64_t seed,
-            sim::Chooser* chooser = nullptr) {
+Played play(const Attack& attack, Staging staging, ControlMode mode, std::uint64_t seed) {
   sim::Engine engine(seed);
-  engine.set_chooser(chooser);
   models::Datacenter datacenter(engine, attack.stage(staging, mode));
   for (const auto& step : attack.steps(staging)) datacenter.schedule(step);
   engine.run_until(sim::Time{} + attack.duration());
@@ -92,20 +90,10 @@ AttackCell run_attack(const Attack& attack, Staging staging, ControlMode mode, s
 Interleavings run_interleavings(const Attack& attack, ControlMode mode, std::uint64_t seed,
                                 std::uint64_t limit) {
   const auto staging = mode == ControlMode::off ? Staging::ablated : Staging::controlled;
-  Interleavings out;
-  out.attack = attack.id();
-  out.mode = sim::to_text(mode);
-  sim::AllOrders orders;
-  bool more = true;
-  while (more && out.visited < limit) {
-    const auto verdicts = play(attack, staging, mode, seed, &orders).verdicts;
-    ++out.visited;
-    out.harmed += verdicts.harm ? 1 : 0;
-    out.refused += verdicts.refused ? 1 : 0;
-    more = orders.next();
-  }
-  out.complete = !more;
-  return out;
+  const auto report = models::run_all_orders(attack, staging, mode, limit, seed);
+  return {
+      std::string(attack.id()), std::string(sim::to_text(mode)), report.orders, report.harmed, report.refused,
+      report.complete};
 }
 
 AttackMatrix attack_matrix(std::span<const std::string> ids, std::uint64_t seed) {

@@ -5,7 +5,7 @@
 namespace tvdsim::models {
 
 InterleavingReport run_all_orders(const Attack& attack, Staging staging, ControlMode mode,
-                                  std::uint64_t limit) {
+                                  std::uint64_t limit, std::uint64_t seed) {
   InterleavingReport report;
   sim::AllOrders orders;
   do {
@@ -13,7 +13,7 @@ InterleavingReport run_all_orders(const Attack& attack, Staging staging, Control
       report.complete = false;
       break;
     }
-    sim::Engine engine(1);
+    sim::Engine engine(seed);
     engine.set_chooser(&orders);
     Datacenter datacenter(engine, attack.stage(staging, mode));
     for (const Action& step : attack.steps(staging)) datacenter.schedule(step);

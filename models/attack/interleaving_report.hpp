@@ -19,6 +19,6 @@ struct InterleavingReport {
 };
 
 InterleavingReport run_all_orders(const Attack& attack, Staging staging, ControlMode mode,
-                                  std::uint64_t limit = 100'000);
+                                  std::uint64_t limit = 100'000, std::uint64_t seed = 1);
 
 }  // namespace tvdsim::models
