@@ -23,6 +23,8 @@ void read_legacy_data(ImaEntry& entry, Reader& in) {
   const std::uint32_t size = in.u32("the name's length");
   if (size == 0 || size > kLongestLegacyName) in.refuse("TVD-513", fmt::format("a name of {} bytes", size));
   const Bytes name = in.take(size, "the name");
+  if (std::find(name.begin(), name.end(), 0) != name.end())
+    in.refuse("TVD-513", "a name with a NUL in it, where the kernel writes its length without any");
   entry.data.assign(digest.begin(), digest.end());
   entry.data.insert(entry.data.end(), name.begin(), name.end());
   entry.data.resize(20 + 256);
