@@ -12,7 +12,7 @@ namespace tvdsim::scenarios {
 namespace {
 
 // A host's link is as fast as the slower of its own adapter and the switch, and as slow to answer as the slower of both.
-void connect(std::vector<models::HostSetup>& hosts, const std::vector<SwitchSpec>& switches) {
+void connect(std::vector<models::HostSetup>& hosts, const std::vector<models::SwitchSetup>& switches) {
   std::map<std::string_view, models::HostSetup*> by_name;
   for (auto& host : hosts) by_name[host.name] = &host;
   for (const auto& one : switches) {
@@ -53,6 +53,15 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   connect(setup.hosts, spec.switches);
   setup.disks = spec.disks;
   setup.vms = spec.vms;
+  setup.switches = spec.switches;
+  setup.vlans = spec.vlans;
+  setup.images = spec.images;
+  setup.traffic = spec.traffic;
+  setup.tvds = spec.tvds;
+  setup.verifiers = spec.verifiers;
+  setup.max_evidence_age = spec.max_evidence_age;
+  setup.capture = spec.capture == Capture::frames;
+  setup.tpm_workers = spec.tpm_workers;
   setup.faults = spec.faults;
   setup.message_latency = spec.message_latency;
   return setup;

@@ -82,6 +82,17 @@ void ObjectReader::texts(std::string_view name, std::vector<std::string>& value)
   }
 }
 
+void ObjectReader::counts(std::string_view name, std::vector<std::uint32_t>& value) {
+  for (const auto& [item, path] : items(name)) {
+    if (item->kind == Json::Kind::natural && item->natural <= std::numeric_limits<std::uint32_t>::max()) {
+      value.push_back(static_cast<std::uint32_t>(item->natural));
+    } else {
+      findings_.error("TVD-103", place(where_, path),
+                      fmt::format("{} stands in a list of whole numbers.", shown(*item)));
+    }
+  }
+}
+
 std::vector<ObjectReader::Item> ObjectReader::items(std::string_view name) {
   std::vector<Item> out;
   const Json* found = member(name);

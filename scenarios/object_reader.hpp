@@ -30,6 +30,7 @@ class ObjectReader {
   void flag(std::string_view name, bool& value);
   void share(std::string_view name, double& value);
   void texts(std::string_view name, std::vector<std::string>& value);
+  void counts(std::string_view name, std::vector<std::uint32_t>& value);
   void bytes(std::string_view name, sim::Bytes& value);
   void rate(std::string_view name, sim::BitRate& value);
   void span(std::string_view name, sim::Duration& value);

@@ -26,12 +26,7 @@ struct PolicySource {
   models::PolicyMode mode = models::PolicyMode::strict;
 };
 
-struct SwitchSpec {
-  std::string name;
-  std::vector<std::string> hosts;
-  sim::BitRate rate{10'000'000'000};
-  sim::Duration latency{20'000};
-};
+enum class Capture : std::uint8_t { frames, none };  // is every frame's every hop kept as a row and in frames.pcap?
 
 struct Spec {
   std::string name;
@@ -43,7 +38,15 @@ struct Spec {
   std::vector<models::HostSetup> hosts;
   std::vector<models::DiskSetup> disks;
   std::vector<models::VmSetup> vms;
-  std::vector<SwitchSpec> switches;
+  std::vector<models::SwitchSetup> switches;
+  std::vector<models::VlanSetup> vlans;
+  std::vector<models::ImageSetup> images;
+  std::vector<models::TrafficSetup> traffic;
+  std::vector<models::TvdSetup> tvds;
+  std::vector<std::string> verifiers;            // hosts on which a verifier service runs
+  sim::Duration max_evidence_age{60'000'000'000};  // older evidence of a host is none
+  Capture capture = Capture::frames;
+  std::uint32_t tpm_workers = 0;  // threads that compute TPM commands; 0: the engine's own. Never changes a result
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
   std::vector<models::Action> actions;

@@ -4,6 +4,7 @@
 //   required(name, text)   a text that must be there           text(name, text)      one that may be absent
 //   flag(name, bool)       true or false                       count(name, number, required = false)   a whole number
 //   share(name, double)    0 … 1                               texts(name, list)     a list of texts
+//   counts(name, list)     a list of whole numbers
 //   bytes(name, Bytes)     "name": "4 GiB" or "name_bytes"     rate(name, BitRate)   "10 Gbit/s" or name_bit_s
 //   span(name, Duration)   "20 us" or name_ns                  instant(name, Time)   the same; must be there
 //   choice(name, value, words)   one of the words, by index    parts(name, list)     a list of objects, each with fields()
@@ -24,6 +25,7 @@ namespace tvdsim::scenarios {
 inline constexpr std::array<std::string_view, 2> kPolicyModes{"strict", "xen33"};
 inline constexpr std::array<std::string_view, 4> kFaultKinds{"loss", "delay", "duplicate", "crash"};
 inline constexpr std::array<std::string_view, 3> kControlModes{"off", "monitor", "on"};
+inline constexpr std::array<std::string_view, 2> kCaptures{"frames", "none"};
 
 // `Part` may be const: the writer's is.
 template <class Part, class Plain>
@@ -46,6 +48,52 @@ void fields(Visitor& v, Part& host) {
   v.span("nic_latency", host.nic_latency);
   v.texts("devices", host.devices);
   v.flag("tpm", host.tpm);
+  v.text("tpm_profile", host.tpm_profile);
+  v.text("image", host.image);
+  v.texts("tampered", host.tampered);
+  v.parts("vlan_map", host.vlan_map);
+}
+
+template <class Visitor, PartOf<models::VlanMapSetup> Part>
+void fields(Visitor& v, Part& map) {
+  v.count("vlan", map.vlan, true);
+  v.count("to_vlan", map.to_vlan, true);
+}
+
+template <class Visitor, PartOf<models::VlanSetup> Part>
+void fields(Visitor& v, Part& vlan) {
+  v.count("vid", vlan.vid, true);
+  v.required("label", vlan.label);
+}
+
+template <class Visitor, PartOf<models::ImageSetup> Part>
+void fields(Visitor& v, Part& image) {
+  v.required("name", image.name);
+  v.parts("software", image.software);
+}
+
+template <class Visitor, PartOf<models::SoftwareSetup> Part>
+void fields(Visitor& v, Part& software) {
+  v.required("name", software.name);
+  v.required("kind", software.kind);
+  v.text("content", software.content);
+}
+
+template <class Visitor, PartOf<models::TrafficSetup> Part>
+void fields(Visitor& v, Part& traffic) {
+  v.texts("among", traffic.among);
+  v.count("rate_milli_s", traffic.rate_milli_s, true);
+  v.bytes("size", traffic.size);
+  v.flag("poisson", traffic.poisson);
+}
+
+template <class Visitor, PartOf<models::TvdSetup> Part>
+void fields(Visitor& v, Part& tvd) {
+  v.required("name", tvd.name);
+  v.required("label", tvd.label);
+  v.counts("vlans", tvd.vlans);
+  v.texts("vms", tvd.vms);
+  v.texts("disks", tvd.disks);
 }
 
 template <class Visitor, PartOf<models::DiskSetup> Part>
@@ -66,9 +114,13 @@ void fields(Visitor& v, Part& vm) {
   v.flag("vif", vm.vif);
   v.flag("vtpm", vm.vtpm);
   v.flag("start", vm.start);
+  v.counts("vlans", vm.vlans);
+  v.text("image", vm.image);
+  v.texts("tampered", vm.tampered);
+  v.rate("dirty_rate", vm.dirty_rate);
 }
 
-template <class Visitor, PartOf<SwitchSpec> Part>
+template <class Visitor, PartOf<models::SwitchSetup> Part>
 void fields(Visitor& v, Part& one) {
   v.required("name", one.name);
   v.texts("hosts", one.hosts);
@@ -101,6 +153,14 @@ void fields(Visitor& v, Part& spec) {
   v.parts("disks", spec.disks);
   v.parts("vms", spec.vms);
   v.parts("switches", spec.switches);
+  v.parts("vlans", spec.vlans);
+  v.parts("images", spec.images);
+  v.parts("traffic", spec.traffic);
+  v.parts("tvds", spec.tvds);
+  v.texts("verifiers", spec.verifiers);
+  v.span("max_evidence_age", spec.max_evidence_age);
+  v.choice("capture", spec.capture, kCaptures);
+  v.count("tpm_workers", spec.tpm_workers);
   v.parts("faults", spec.faults);
   v.actions("actions", spec.actions);
 }
@@ -119,6 +179,12 @@ void action_field(Visitor& v, Part& action, std::string_view name, bool required
   if (name == "policy") return text(action.policy);
   if (name == "mode") return text(action.mode);
   if (name == "principal") return text(action.principal);
+  if (name == "path") return text(action.path);
+  if (name == "verifier") return text(action.verifier);
+  if (name == "tvd") return text(action.tvd);
+  if (name == "vlan") return v.count(name, action.vlan, required);
+  if (name == "to_vlan") return v.count(name, action.to_vlan, required);
+  if (name == "size") return v.count(name, action.size, required);
   if (name == "count") return v.count(name, action.count, required);
   if (name == "block") return v.count(name, action.block, required);
   if (name == "pcr") return v.count(name, action.pcr, required);

@@ -21,6 +21,11 @@ class Writer {
   void count(std::string_view name, std::uint64_t value, bool = false) { object.add(name, value); }
   void share(std::string_view name, double value) { object.add(name, value); }
   void texts(std::string_view name, const std::vector<std::string>& value) { object.add(name, value); }
+  void counts(std::string_view name, const std::vector<std::uint32_t>& value) {
+    Json list = Json::array();
+    for (const std::uint32_t number : value) list.items.push_back(Json::of(number));
+    object.add(name, std::move(list));
+  }
   void bytes(std::string_view name, sim::Bytes value) {
     object.add(fmt::format("{}_bytes", name), value.count);
   }

@@ -12,6 +12,8 @@ namespace {
 constexpr Control kLifeCycle[] = {Control::host_authorization, Control::wall};
 constexpr Control kChannel[] = {Control::ste};
 constexpr Control kResource[] = {Control::resource_check};
+constexpr Control kVlan[] = {Control::vlan_label};
+constexpr Control kPort[] = {Control::switch_port};
 constexpr Control kLabelControls[] = {Control::ste, Control::host_authorization, Control::wall,
                                       Control::resource_check};
 
@@ -29,11 +31,19 @@ std::span<const Control> asked(Hook hook) noexcept {
     case Hook::disk_assign:
     case Hook::disk_attach:
       return kResource;
+    case Hook::vlan_join:
+      return kVlan;
+    case Hook::port_vlan:
+      return kPort;
     case Hook::domain_create:
     case Hook::disk_relabel:
     case Hook::device_assign:
     case Hook::vtpm_attach:
     case Hook::policy_update:
+    case Hook::vlan_map:
+    case Hook::vlan_create:
+    case Hook::migrate_target:
+    case Hook::tvd_create:
       return {};
   }
   return {};
@@ -152,7 +162,11 @@ Monitor::Answer Monitor::ask(Control control, const Request& request) const noex
     case Control::wall:
       return ask_wall(request);
     case Control::resource_check:
-      return ask_resource(request);
+      return ask_types(request, Rule::resource_shares_type, Rule::resource_no_common_type);
+    case Control::vlan_label:
+      return ask_types(request, Rule::vlan_shares_type, Rule::vlan_no_common_type);
+    case Control::switch_port:
+      return ask_types(request, Rule::port_shares_type, Rule::port_no_common_type);
     default:
       return {};
   }
@@ -168,12 +182,12 @@ Monitor::Answer Monitor::ask_ste(const Request& request) const noexcept {
           .other = VmId{request.object}};
 }
 
-Monitor::Answer Monitor::ask_resource(const Request& request) const noexcept {
+// Two labels, and what it is called when they share a type and when they do not.
+Monitor::Answer Monitor::ask_types(const Request& request, Rule shared, Rule apart) const noexcept {
   const std::uint32_t type = policy_->first_shared_type(request.subject_label, request.object_label);
-  if (type != Policy::kNoType)
-    return {.outcome = Outcome::permit, .rule = Rule::resource_shares_type, .detail = type};
+  if (type != Policy::kNoType) return {.outcome = Outcome::permit, .rule = shared, .detail = type};
   const bool nameless = unlabelled(request.subject_label) || unlabelled(request.object_label);
-  return {.outcome = Outcome::deny, .rule = nameless ? Rule::unlabelled : Rule::resource_no_common_type};
+  return {.outcome = Outcome::deny, .rule = nameless ? Rule::unlabelled : apart};
 }
 
 Monitor::Answer Monitor::ask_host(const Request& request) const noexcept {

@@ -138,7 +138,7 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   Answer ask_ste(const Request& request) const noexcept;
   Answer ask_host(const Request& request) const noexcept;
   Answer ask_wall(const Request& request) const noexcept;
-  Answer ask_resource(const Request& request) const noexcept;
+  Answer ask_types(const Request& request, Rule shared, Rule apart) const noexcept;
   bool unlabelled(LabelId label) const noexcept;
   VmId blocker(std::uint32_t set, std::uint32_t type, bool from_history) const noexcept;
   Decision decision(Hook hook, Verdict verdict, const Answer& answer) const noexcept;

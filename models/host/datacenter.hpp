@@ -36,6 +36,9 @@ class Hypervisor;
 class TruthReader;
 struct World;
 
+struct VlanMapSetup {
+  std::uint32_t vlan = 0, to_vlan = 0;
+};
 struct HostSetup {
   std::string name;
   std::string label;  // VM label of dom0 and of the host; empty: the bootstrap label
@@ -45,6 +48,10 @@ struct HostSetup {
   sim::Duration nic_latency{20'000};
   std::vector<std::string> devices;  // native devices, each driven by one domain at most
   bool tpm = false;
+  std::string tpm_profile;           // a row of vtpm/device/profiles.def; empty: its first
+  std::string image;                 // what it boots; empty: the built-in host image
+  std::vector<std::string> tampered;  // components that differ by one byte from what their image says
+  std::vector<VlanMapSetup> vlan_map;  // software VLANs joined to another 802.1Q interface than their own
 };
 struct DiskSetup {
   std::string name, label;  // label: a resource label
@@ -57,6 +64,43 @@ struct VmSetup {
   std::vector<std::string> disks;  // assigned before the run; attached at start
   bool vif = false, vtpm = false;  // further split devices
   bool start = true;               // start at t = 0, in order
+  std::vector<std::uint32_t> vlans;  // its virtual interface joins them: the first untagged, others tagged
+  std::string image;                 // what it boots and may run; empty: the built-in guest image
+  std::vector<std::string> tampered;
+  sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs
+};
+// A file, a boot stage or a piece of configuration: what a measurement is of.
+struct SoftwareSetup {
+  std::string name, kind;  // kind: a row of models/attestation/measured_classes.def
+  std::string content;     // its bytes; empty: bytes made from image and name
+};
+struct ImageSetup {
+  std::string name;
+  std::vector<SoftwareSetup> software;  // boot stages in order of execution, then files
+};
+// A switch with a port for each of its hosts; the ports carry what the hosts' labels allow.
+struct SwitchSetup {
+  std::string name;
+  std::vector<std::string> hosts;
+  sim::BitRate rate{10'000'000'000};
+  sim::Duration latency{20'000};
+};
+struct VlanSetup {
+  std::uint32_t vid = 0;
+  std::string label;  // VM label
+};
+// Frames between members of `among`, drawn pair by pair.
+struct TrafficSetup {
+  std::vector<std::string> among;
+  std::uint64_t rate_milli_s = 1000;  // frames per 1000 s
+  sim::Bytes size{64};                // a message of more than one frame's payload is cut into frames
+  bool poisson = true;                // else evenly spaced
+};
+// A trusted virtual domain to be made by the action create_tvd: until then its VMs, disks and VLANs do not exist.
+struct TvdSetup {
+  std::string name, label;
+  std::vector<std::uint32_t> vlans;
+  std::vector<std::string> vms, disks;
 };
 struct DatacenterSetup {
   std::vector<std::shared_ptr<const Policy>>
@@ -66,6 +110,15 @@ struct DatacenterSetup {
   std::vector<HostSetup> hosts;
   std::vector<DiskSetup> disks;
   std::vector<VmSetup> vms;
+  std::vector<SwitchSetup> switches;  // none: every host reaches every other, and no frames flow
+  std::vector<VlanSetup> vlans;
+  std::vector<ImageSetup> images;
+  std::vector<TrafficSetup> traffic;
+  std::vector<TvdSetup> tvds;
+  std::vector<std::string> verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
+  sim::Duration max_evidence_age{60'000'000'000};
+  bool capture = true;                 // keep every frame's every hop
+  std::uint32_t tpm_workers = 0;
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
   bool timeless = false;  // no operation and no message takes time: every order of steps is a tie
