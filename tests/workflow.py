@@ -107,11 +107,20 @@ def count(results: Path, begin: float) -> Counts:
 
 
 def with_steady_addresses(stage: Stage) -> list[str]:
-    """The stage's command; g++ 12's ThreadSanitizer cannot map its shadow where the kernel scatters addresses widely."""
-    scatter = Path("/proc/sys/vm/mmap_rnd_bits")
-    if stage.name == "tsan" and scatter.exists() and int(scatter.read_text()) > 28:
-        return ["setarch", platform.machine(), "-R", *stage.command]
-    return stage.command
+    """The stage's command, at the same addresses in every run where that helps and the kernel allows it.
+
+    g++ 12's ThreadSanitizer cannot map its shadow where the kernel scatters addresses widely; libFuzzer's choices depend on
+    addresses, so that without it each run of the same fuzz test tries other inputs.
+    """
+    if stage.name not in ("tsan", "clang"):
+        return stage.command
+    steady = ["setarch", platform.machine(), "-R"]
+    if stage.name == "tsan":
+        scatter = Path("/proc/sys/vm/mmap_rnd_bits")
+        needed = scatter.exists() and int(scatter.read_text()) > 28
+        return [*steady, *stage.command] if needed else stage.command
+    allowed = subprocess.run([*steady, "true"], capture_output=True, check=False).returncode == 0
+    return [*steady, *stage.command] if allowed else stage.command
 
 
 def run(stage: Stage) -> None:
