@@ -12,7 +12,7 @@ from .errors import Finding
 if TYPE_CHECKING:
     from .scenario import Scenario
 
-_PATH = re.compile(r"\b(hosts|disks|vms|switches|faults|actions)\[(\d+)\]")
+_PATH = re.compile(r"\b(hosts|disks|vms|switches|vlans|images|traffic|tvds|faults|actions)\[(\d+)\]")
 
 
 def unknown_name(name: str, known: Sequence[str], where: str) -> Finding:

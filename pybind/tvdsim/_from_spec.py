@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Callable, Dict, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Type, Union
 
 from . import _core, actions, things, units
 
@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 _KINDS: Dict[str, Type[Any]] = {
     "hosts": things.Host, "disks": things.Disk, "vms": things.Vm, "switches": things.Switch, "faults": things.Fault,
+    "vlans": things.Vlan, "images": things.Image, "traffic": things.Traffic, "tvds": things.Tvd,
+    "vlan_map": things.VlanMap, "software": things.Software,
 }
 _SUFFIX = {"_bytes": "", "_ns": "", "_bit_s": ""}
 _PARSE: Dict[str, Callable[[object], int]] = {
     "memory": units.size, "size": units.size, "nic_rate": units.bit_rate, "rate": units.bit_rate,
+    "dirty_rate": units.bit_rate,
     "nic_latency": units.duration, "latency": units.duration, "delay": units.duration,
 }
 
@@ -28,7 +31,9 @@ def _plain(row: Dict[str, Any]) -> Dict[str, Any]:
                 key = key[: -len(suffix)]
         if isinstance(value, str) and key in _PARSE:
             value = _PARSE[key](value)
-        out[key] = tuple(value) if isinstance(value, list) else value
+        if isinstance(value, list):
+            value = tuple(_KINDS[key](**_plain(part)) if isinstance(part, dict) else part for part in value)
+        out[key] = value
     return out
 
 
@@ -38,14 +43,20 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
     data: Dict[str, Any] = json.loads(_core.write_spec(text, "spec"))
     made = cls(data["name"], seed=data["seed"], history=data["history"], deny_all=data["deny_all"],
                controls={k: v for k, v in data["controls"].items() if v != "on"},
-               message_latency=units.duration_text(data["message_latency_ns"]))
+               message_latency=units.duration_text(data["message_latency_ns"]),
+               max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), capture=data["capture"],
+               tpm_workers=data["tpm_workers"])
     made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]
     if made.policies:
         made.mode = made.policies[0][2]
     for group in ("hosts", "disks", "vms", "switches"):
         for row in data[group]:
             made._add(_KINDS[group](**_plain(row)))
-    made.faults = [things.Fault(**_plain(row)) for row in data["faults"]]
+    kept: Dict[str, List[Any]] = {"vlans": made.vlans, "images": made.images, "traffic": made.flows, "tvds": made.tvds,
+                                  "faults": made.faults}
+    for group, things_of_it in kept.items():
+        things_of_it += [_KINDS[group](**_plain(row)) for row in data[group]]
+    made.verifiers = list(data["verifiers"])
     for row in data["actions"]:
         made.at(units.duration_text(row["at_ns"]), actions.from_spec(row))
     return made

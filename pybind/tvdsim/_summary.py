@@ -6,7 +6,7 @@ import html as _html
 from typing import TYPE_CHECKING, List, Sequence, Tuple
 
 from . import units
-from .things import Disk, Host, Switch, Vm
+from .things import Disk, Host, Switch, Traffic, Vm
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -31,6 +31,11 @@ def _story(s: "Scenario") -> List[Tuple[str, str]]:
     return rows
 
 
+def _flow(flow: Traffic) -> Tuple[str, ...]:
+    return (f"{flow.rate_milli_s / 1000:g} /s", "Poisson" if flow.poisson else "regular", units.size_text(flow.size),
+            "among " + " ".join(flow.among))
+
+
 def _sections(s: "Scenario") -> List[Tuple[str, Sequence[Tuple[str, ...]]]]:
     policy = [(name, mode) for name, _, mode in s.policies] or [
         (l.name, "ste {%s}" % ", ".join(l.ste) + (" wall {%s}" % ", ".join(l.cw) if l.cw else ""))
@@ -41,8 +46,15 @@ def _sections(s: "Scenario") -> List[Tuple[str, Sequence[Tuple[str, ...]]]]:
         ("hosts", [(h.name, h.label or "bootstrap label", f"{h.cores} cores", units.size_text(h.memory))
                    for h in s.of(Host)]),
         ("switches", [(w.name, ", ".join(w.hosts), units.bit_rate_text(w.rate)) for w in s.of(Switch)]),
+        ("VLANs", [(str(v.vid), v.label) for v in s.vlans]),
+        ("images", [(i.name, counted(len(i.software), "component")) for i in s.images]),
+        ("domains", [(d.name, d.label, " ".join([*map(str, d.vlans), *d.vms, *d.disks])) for d in s.tvds]),
         ("disks", [(d.name, d.label, units.size_text(d.size)) for d in s.of(Disk)]),
-        ("VMs", [(v.name, v.label, f"on {v.host}", units.size_text(v.memory), " ".join(v.disks)) for v in s.of(Vm)]),
+        ("VMs", [(v.name, v.label, f"on {v.host}", units.size_text(v.memory),
+                  " ".join([*v.disks, *(f"VLAN {vid}" for vid in v.vlans), *(["vTPM"] if v.vtpm else [])]))
+                 for v in s.of(Vm)]),
+        ("traffic", [_flow(flow) for flow in s.flows]),
+        ("verifiers", [(name,) for name in s.verifiers]),
         ("story", _story(s)),
     ]
 

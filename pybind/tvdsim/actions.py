@@ -2,54 +2,25 @@
 
 Actions are values: print them, compare them, keep them in lists, hand them to ``Scenario.at`` and ``every``.
 A field takes a thing of the scenario or its name. ``principal`` says in whose name it happens; empty means the
-table's own (``admin``, ``guest`` or ``fault``).
+table's own (``admin``, ``guest``, ``verifier``, ``attacker`` or ``fault``).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
-from typing import ClassVar, Dict, List, Optional, Type, Union
+from dataclasses import dataclass, fields
+from typing import Dict, List, Optional, Type
 
-
-class Named:
-    """Something of a scenario that has a name; ``str()`` gives it."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-Ref = Union[Named, str]  # a thing, or its name
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing that is made to happen at one instant."""
-
-    kind: ClassVar[str] = ""
-    principal: str = field(default="", kw_only=True)
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if isinstance(value, Named):
-                object.__setattr__(self, f.name, value.name)
-
-    def to_spec(self) -> Dict[str, object]:
-        """The action as the Spec writes it, without its instant."""
-        out: Dict[str, object] = {"action": self.kind}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if value is None or (f.name == "principal" and not value):
-                continue
-            out[f.name] = value
-        return out
-
-    def __str__(self) -> str:
-        parts = [f"{k}={v}" for k, v in self.to_spec().items() if k != "action"]
-        return " ".join([self.kind, *parts])
+from ._action import Action as Action
+from ._action import Named as Named
+from ._action import Ref as Ref
+from ._action import Vid as Vid
+from ._trust_actions import (
+    Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm, CreateTvd as CreateTvd,
+    CreateVlan as CreateVlan, Happening as Happening, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
+    RelabelHost as RelabelHost, RunProgram as RunProgram, SendFrames as SendFrames, SetPort as SetPort,
+    SpoofMac as SpoofMac, SuppressAudit as SuppressAudit, TamperFile as TamperFile, VlanHop as VlanHop,
+)
 
 
 @dataclass(frozen=True)
@@ -314,6 +285,11 @@ class RestartToolstack(Action):
 
 ALL: List[Type[Action]] = Action.__subclasses__()
 BY_KIND: Dict[str, Type[Action]] = {c.kind: c for c in ALL}
+
+
+def Migrate(vm: Ref, to: Ref, *, principal: str = "") -> MigrateVm:
+    """``Migrate(vm, to=host)``: a ``MigrateVm``, said as one says it."""
+    return MigrateVm(vm, to, principal=principal)
 
 
 def from_spec(row: Dict[str, object]) -> Action:

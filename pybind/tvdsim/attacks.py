@@ -1,17 +1,24 @@
-"""Attacks as values, with three runs each: ablated, controlled, near miss.
+"""Attacks as values, with three runs each: ablated, controlled, near miss; and what attackers do, as actions of a story.
 
 >>> from tvdsim import attacks
 >>> attacks.A06.run("ablated", "off").outcome
 'harm'
+>>> scenario.at("150 s", attacks.VlanHop(vm, into=10))
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List, Union
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 from . import _frames, worker
+from . import actions as _actions
+from .actions import Lie as Lie
+from .actions import Ref, Vid
+from .actions import SpoofMac as SpoofMac
+from .actions import SuppressAudit as SuppressAudit
+from .actions import TamperFile as TamperFile
 
 STAGINGS = ("ablated", "controlled", "near_miss")
 
@@ -69,6 +76,11 @@ A01 = Attack("A-01")
 A03 = Attack("A-03")
 A06 = Attack("A-06")
 ALL = (A01, A03, A06)
+
+
+def VlanHop(vm: Ref, into: Vid, other: Optional[Ref] = None) -> _actions.VlanHop:
+    """``VlanHop(vm, into=10)``: a frame with a forged tag for that VLAN, to ``other`` or to everybody there."""
+    return _actions.VlanHop(vm, into, other)
 
 
 def _cell(row: Dict[str, Any]) -> Cell:

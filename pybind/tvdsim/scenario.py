@@ -12,13 +12,13 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _check, _context, _policy_xml, _summary, things, units
-from .actions import Action, Named, Ref
+from .actions import Action, Attest, Happening, Named, Ref, Vid
 from .errors import Finding, InputError
 from .policy import Policy
-from .things import Disk, Fault, Host, Label, Switch, Vm
+from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm
 
 if TYPE_CHECKING:
     from .run import Run
@@ -27,6 +27,7 @@ SPEC_VERSION = 1
 PolicyLike = Union[Policy, str, "os.PathLike[str]"]
 _Thing = Union[Host, Disk, Vm, Switch]
 _T = TypeVar("_T", Host, Disk, Vm, Switch)
+_P = TypeVar("_P", Vlan, Image, Traffic, Tvd)
 
 
 def _place() -> str:
@@ -46,17 +47,30 @@ def _names(values: Union[Ref, Iterable[Ref], None]) -> Tuple[str, ...]:
     return tuple(str(v) for v in values)
 
 
+def _vids(values: Union[Vid, Iterable[Vid], None]) -> Tuple[int, ...]:
+    if values is None:
+        return ()
+    return tuple(int(v) for v in (values if isinstance(values, Iterable) else (values,)))
+
+
 class Scenario:
     """``Scenario("two-tenants", seed=7)``; the policy is written with ``label`` and ``conflict`` or comes from a file."""
 
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
                  controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False,
-                 message_latency: str = "50 us") -> None:
+                 message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
+                 tpm_workers: int = 0) -> None:
         self.name, self.seed, self.mode = name, seed, mode
         self.history, self.deny_all = history, deny_all
+        self.capture, self.tpm_workers = capture, tpm_workers
         self.controls: Dict[str, str] = dict(controls or {})
         self.conflicts: List[Tuple[str, Tuple[str, ...]]] = []
         self.faults: List[Fault] = []
+        self.vlans: List[Vlan] = []
+        self.images: List[Image] = []
+        self.tvds: List[Tvd] = []
+        self.flows: List[Traffic] = []
+        self.verifiers: List[str] = []  # hosts with a verifier service, in the order in which they are first named
         self.policies: List[Tuple[str, str, str]] = []  # name, XML text, mode; the first is active at t = 0
         self.story: List[Tuple[int, int, Action]] = []  # first instant, period (0: once), what
         self._things: Dict[str, _Thing] = {}
@@ -64,6 +78,7 @@ class Scenario:
         self._findings: List[Finding] = []
         self._origins: Dict[str, str] = {}  # "vms[3]" -> "two_tenants.py:21"
         self._message_latency = self._quantity(units.duration, message_latency, "message_latency")
+        self._max_evidence_age = self._quantity(units.duration, max_evidence_age, "max_evidence_age")
         if policy is not None:
             self.add_policy(policy)
         _context.scenario_made(self)
@@ -121,9 +136,16 @@ class Scenario:
 
     def hosts(self, pattern: str, *, label: Optional[Ref] = None, cores: int = 1, memory: str = "16 GiB",
               nic_rate: str = "10 Gbit/s", nic_latency: str = "20 us", devices: Iterable[str] = (),
-              tpm: Union[bool, str] = False) -> List[Host]:
-        """``hosts("h[1-4]", cores=32, memory="128 GiB")``: four hosts, dom0 of each is built first, in order."""
+              tpm: Union[bool, str] = False, tpm_profile: str = "", image: Ref = "", tampered: Iterable[str] = (),
+              vlan_map: Optional[Mapping[Any, Vid]] = None) -> List[Host]:
+        """``hosts("h[1-4]", cores=32, memory="128 GiB", tpm="2.0")``: four hosts, dom0 of each is built first, in order.
+
+        ``image`` is what it boots, ``tampered`` names components that differ from it by one byte; ``vlan_map={10: 20}``
+        joins its bridge of VLAN 10 to the 802.1Q interface of VLAN 20.
+        """
         model = Host("", label="" if label is None else str(label), cores=cores, devices=_names(devices), tpm=bool(tpm),
+                     tpm_profile=tpm_profile, image=str(image), tampered=_names(tampered),
+                     vlan_map=tuple(VlanMap(int(k), int(v)) for k, v in (vlan_map or {}).items()),
                      memory=self._quantity(units.size, memory, "memory"),
                      nic_rate=self._quantity(units.bit_rate, nic_rate, "nic_rate"),
                      nic_latency=self._quantity(units.duration, nic_latency, "nic_latency"))
@@ -140,11 +162,17 @@ class Scenario:
         return self._add(Disk(name, str(label), self._quantity(units.size, size, "size"), content))
 
     def vms(self, pattern: str, *, label: Ref = "", on: Union[Ref, Sequence[Ref]] = "", memory: str = "1 GiB",
-            disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False,
-            start: bool = True) -> List[Vm]:
-        """``vms("acme[1-4]", label=acme, on=hosts[:2])``: four VMs, placed on the hosts in turn."""
-        model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start,
-                   memory=self._quantity(units.size, memory, "memory"))
+            disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False, start: bool = True,
+            vlan: Union[Vid, Iterable[Vid], None] = None, image: Ref = "", tampered: Iterable[str] = (),
+            dirty_rate: str = "0 bit/s") -> List[Vm]:
+        """``vms("acme[1-4]", label=acme, on=hosts[:2], vlan=10)``: four VMs, placed on the hosts in turn.
+
+        ``vlan``: one, or several (the first untagged); ``image`` is what it boots and may run, ``tampered`` names what
+        differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs.
+        """
+        model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start, vlans=_vids(vlan),
+                   image=str(image), tampered=_names(tampered), memory=self._quantity(units.size, memory, "memory"),
+                   dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"))
         places = _names(on) or ("",)
         return [self._add(replace(model, name=n, host=places[i % len(places)]))
                 for i, n in enumerate(things.expand(pattern))]
@@ -154,9 +182,38 @@ class Scenario:
         return self.vms(name, **settings)[0]
 
     def switch(self, name: str, links: Iterable[Ref], *, rate: str = "10 Gbit/s", latency: str = "20 us") -> Switch:
-        """A switch that connects these hosts."""
+        """A switch with a port for each of these hosts."""
         return self._add(Switch(name, _names(links), self._quantity(units.bit_rate, rate, "rate"),
                                 self._quantity(units.duration, latency, "latency")))
+
+    def vlan(self, vid: int, *, label: Ref) -> Vlan:
+        """A VLAN and its label: VMs that share no STE type with it may not join."""
+        return self._keep("vlans", self.vlans, Vlan(vid, str(label)))
+
+    def image(self, name: str, *software: Software) -> Image:
+        """What hosts or VMs boot, in order, then the files that they may run: ``image("web", Software(…), …)``."""
+        return self._keep("images", self.images, Image(name, software))
+
+    def traffic(self, arrivals: Union[Poisson, Regular], *, size: str = "64 B", among: Iterable[Ref]) -> Traffic:
+        """Messages of that size between members of ``among``, drawn pair by pair."""
+        made = Traffic(_names(among), self._quantity(units.frequency, arrivals.rate, "rate"),
+                       self._quantity(units.size, size, "size"), isinstance(arrivals, Poisson))
+        return self._keep("traffic", self.flows, made)
+
+    def tvd(self, name: str, *, label: Ref, vms: Iterable[Ref] = (), disks: Iterable[Ref] = (),
+            vlans: Union[Vid, Iterable[Vid]] = ()) -> Tvd:
+        """A trusted virtual domain; its parts do not exist until ``CreateTvd`` makes them, all or none."""
+        return self._keep("tvds", self.tvds, Tvd(name, str(label), _vids(vlans), _names(vms), _names(disks)))
+
+    def verifier(self, host: Ref) -> None:
+        """Runs a verifier service on this host; a host that ``Attest`` names has one already."""
+        if str(host) not in self.verifiers:
+            self.verifiers.append(str(host))
+
+    def _keep(self, group: str, things: List[_P], made: _P) -> _P:
+        self._origins[f"{group}[{len(things)}]"] = _place()
+        things.append(made)
+        return made
 
     def fault(self, kind: str, *, method: str = "", receiver: Ref = "", first: int = 0, count: int = 2**64 - 1,
               probability: float = 1.0, delay: str = "0 s") -> Fault:
@@ -169,12 +226,12 @@ class Scenario:
 
     # --- what happens -------------------------------------------------------------------------------------------
 
-    def at(self, time: str, *actions: Action) -> None:
+    def at(self, time: str, *actions: Happening) -> None:
         """These actions happen at this instant, in this order."""
         when = self._quantity(units.duration, time, "time")
         self._tell(when, 0, actions)
 
-    def every(self, period: str, *actions: Action, start: Optional[str] = None) -> None:
+    def every(self, period: str, *actions: Happening, start: Optional[str] = None) -> None:
         """These actions happen again and again until the run ends, first after one period (or at ``start``)."""
         step = self._quantity(units.duration, period, "period")
         first = step if start is None else self._quantity(units.duration, start, "start")
@@ -182,10 +239,17 @@ class Scenario:
             self._find("TVD-110", f'every("{period}"): a period is longer than nothing.')
         self._tell(first, max(step, 1), actions)
 
-    def _tell(self, first: int, period: int, actions: Iterable[Action]) -> None:
-        for action in actions:
-            self._origins[f"story[{len(self.story)}]"] = _place()
-            self.story.append((first, period, action))
+    def _tell(self, first: int, period: int, happenings: Iterable[Happening]) -> None:
+        for one in happenings:
+            for action in one.actions(self._is_host) if isinstance(one, Attest) else [one]:
+                self._origins[f"story[{len(self.story)}]"] = _place()
+                self.story.append((first, period, action))
+                verifier = str(getattr(action, "verifier", ""))
+                if self._is_host(verifier):
+                    self.verifier(verifier)
+
+    def _is_host(self, name: str) -> bool:
+        return isinstance(self._things.get(name), Host)
 
     # --- as a collection ----------------------------------------------------------------------------------------
 
@@ -241,6 +305,10 @@ class Scenario:
             "controls": dict(sorted(self.controls.items())), "history": self.history, "deny_all": self.deny_all,
             "hosts": [things.to_spec(t) for t in self.of(Host)], "disks": [things.to_spec(t) for t in self.of(Disk)],
             "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
+            "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],
+            "traffic": [things.to_spec(t) for t in self.flows], "tvds": [things.to_spec(t) for t in self.tvds],
+            "verifiers": list(self.verifiers), "max_evidence_age": units.duration_text(self._max_evidence_age),
+            "capture": self.capture, "tpm_workers": self.tpm_workers,
             "faults": [things.to_spec(f) for f in self.faults],
             "message_latency": units.duration_text(self._message_latency), "actions": self._rows(end)[0],
         }

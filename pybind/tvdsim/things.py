@@ -1,13 +1,13 @@
-"""What exists in a scenario: labels, hosts, disks, VMs, switches. Plain values; quantities are kept as integers."""
+"""What exists in a scenario: labels, hosts, disks, VMs, switches, VLANs, software. Plain values; quantities are integers."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Dict, List, Tuple
 
 from . import units
-from .actions import Named
+from ._action import Named
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,14 @@ class Label(Named):
     name: str
     ste: Tuple[str, ...] = ()
     cw: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VlanMap:
+    """A host's bridge of ``vlan`` is joined to the 802.1Q interface of ``to_vlan``."""
+
+    vlan: int
+    to_vlan: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,10 @@ class Host(Named):
     nic_latency: int = 20_000
     devices: Tuple[str, ...] = ()
     tpm: bool = False
+    tpm_profile: str = ""
+    image: str = ""
+    tampered: Tuple[str, ...] = ()
+    vlan_map: Tuple["VlanMap", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,16 +67,89 @@ class Vm(Named):
     vif: bool = False
     vtpm: bool = False
     start: bool = True
+    vlans: Tuple[int, ...] = ()
+    image: str = ""
+    tampered: Tuple[str, ...] = ()
+    dirty_rate: int = 0
 
 
 @dataclass(frozen=True)
 class Switch(Named):
-    """Hosts that reach each other without contention."""
+    """A switch with a port for each of its hosts; a port carries the VLANs that its host's label allows."""
 
     name: str
     hosts: Tuple[str, ...] = ()
     rate: int = 10_000_000_000
     latency: int = 20_000
+
+
+@dataclass(frozen=True)
+class Vlan:
+    """An 802.1Q VLAN and its label; it stands for its number wherever one is wanted."""
+
+    vid: int
+    label: str = ""
+
+    def __index__(self) -> int:
+        return self.vid
+
+    def __str__(self) -> str:
+        return str(self.vid)
+
+
+@dataclass(frozen=True)
+class Software:
+    """A boot stage, file or setting that is measured; empty content: bytes made from the image's and its own name.
+
+    ``kind`` is a row of models/attestation/measured_classes.def.
+    """
+
+    name: str
+    kind: str
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class Image(Named):
+    """What a host or VM boots, in order, and the files that it may run."""
+
+    name: str
+    software: Tuple[Software, ...] = ()
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """``Poisson("200 /s")``: independent messages, so many on average."""
+
+    rate: str
+
+
+@dataclass(frozen=True)
+class Regular:
+    """``Regular("10 /s")``: messages at even distances."""
+
+    rate: str
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Frames between members of ``among``, drawn pair by pair; ``rate_milli_s`` of them in 1000 s."""
+
+    among: Tuple[str, ...] = ()
+    rate_milli_s: int = 1000
+    size: int = 64
+    poisson: bool = True
+
+
+@dataclass(frozen=True)
+class Tvd(Named):
+    """A trusted virtual domain: its VMs, disks and VLANs do not exist until ``CreateTvd`` makes them all."""
+
+    name: str
+    label: str = ""
+    vlans: Tuple[int, ...] = ()
+    vms: Tuple[str, ...] = ()
+    disks: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +170,7 @@ _TEXT = {
     "size": units.size_text,
     "nic_rate": units.bit_rate_text,
     "rate": units.bit_rate_text,
+    "dirty_rate": units.bit_rate_text,
     "nic_latency": units.duration_text,
     "latency": units.duration_text,
     "delay": units.duration_text,
@@ -99,7 +185,7 @@ def to_spec(thing: Any) -> Dict[str, Any]:
         if f.name in _TEXT and isinstance(value, int):
             out[f.name] = _TEXT[f.name](value)
         elif isinstance(value, tuple):
-            out[f.name] = list(value)
+            out[f.name] = [to_spec(part) if is_dataclass(part) else part for part in value]
         else:
             out[f.name] = value
     return out

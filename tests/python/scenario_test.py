@@ -91,6 +91,72 @@ def test_recurring_actions_end_with_the_run() -> None:
     assert sum(row["action"] == "notify" for row in s.to_dict("1 min")["actions"]) == 6
 
 
+def whole() -> tvd.Scenario:
+    """Every kind of thing that a scenario can hold."""
+    s = tvd.Scenario("whole", seed=3, max_evidence_age="30 s", capture="none", tpm_workers=2)
+    acme, bolt = s.label("acme", ste={"acme"}), s.label("bolt", ste={"bolt"})
+    web = s.image("web", tvd.Software("/usr/sbin/nginx", "program", "serve"), tvd.Software("/etc/nginx.conf", "file"))
+    hosts = s.hosts("h[1-2]", tpm="2.0", tpm_profile="fast", image=web, tampered=["kernel"], vlan_map={10: 20})
+    verifier = s.host("v")
+    s.switch("tor", links=[*hosts, verifier])
+    ten = s.vlan(10, label=acme)
+    s.vlan(20, label=bolt)
+    a = s.vms("acme[1-2]", label=acme, on=hosts, vlan=[ten, 30], vtpm=True, image=web, tampered=["/etc/nginx.conf"],
+              dirty_rate="100 Mbit/s")
+    late = s.vm("late", label=acme, on=hosts[0], vlan=ten, start=False)
+    s.tvd("acme", label=acme, vms=[late], vlans=ten)
+    s.traffic(tvd.Poisson("200 /s"), size="8 KiB", among=a)
+    s.traffic(tvd.Regular("90 /min"), among=["acme1", "acme2"])
+    s.every("30 s", tvd.Attest([*hosts, *a], verifier=verifier))
+    s.at("1 min", tvd.Migrate(a[0], to=hosts[1]), tvd.attacks.VlanHop(a[1], into=20), tvd.CreateTvd("acme"))
+    s.at("2 min", tvd.SendFrames(a[0], a[1], ten, count=5, size=1400), tvd.MapVlan(hosts[0], ten, 20))
+    return s
+
+
+def test_every_kind_of_thing_comes_back_from_its_spec_and_from_pickle() -> None:
+    s = whole()
+    assert pickle.loads(pickle.dumps(s)) == s
+    again = tvd.Scenario.from_spec(s.to_spec("3 min"))
+    assert _core.spec_hash(again.to_spec("3 min"), "") == _core.spec_hash(s.to_spec("3 min"), "")
+    assert again.to_dict("3 min")["vlans"] == [{"vid": 10, "label": "acme"}, {"vid": 20, "label": "bolt"}]
+    for change in (lambda t: t.vlan(30, label="acme"), lambda t: t.verifier("h1"), lambda t: t.image("x"),
+                   lambda t: t.tvd("bolt", label="bolt"), lambda t: t.traffic(tvd.Regular("1 /s"), among=["acme1"])):
+        other = whole()
+        change(other)
+        assert other != s and len(tvd.diff(s, other)) > 0
+
+
+def test_a_spec_says_what_the_script_said() -> None:
+    spec = whole().to_dict("1 min")
+    assert spec["vms"][0]["vlans"] == [10, 30] and spec["vms"][0]["dirty_rate"] == "100 Mbit/s"
+    assert spec["hosts"][0]["vlan_map"] == [{"vlan": 10, "to_vlan": 20}] and spec["hosts"][0]["tpm_profile"] == "fast"
+    assert [(t["rate_milli_s"], t["size"], t["poisson"]) for t in spec["traffic"]] == [(200_000, "8 KiB", True), (1500, "64 B", False)]
+    assert spec["images"][0]["software"][0] == {"name": "/usr/sbin/nginx", "kind": "program", "content": "serve"}
+    assert (spec["verifiers"], spec["capture"], spec["tpm_workers"], spec["max_evidence_age"]) == (["v"], "none", 2, "30 s")
+
+
+def test_attest_challenges_each_of_its_subjects_and_its_verifier_has_a_service() -> None:
+    rows = [r for r in whole().to_dict("1 min")["actions"] if r["at"] == "30 s"]
+    assert [(r["action"], r.get("host", r.get("vm"))) for r in rows] == [
+        ("attest_host", "h1"), ("attest_host", "h2"), ("attest_vm", "acme1"), ("attest_vm", "acme2")]
+    assert {r["verifier"] for r in rows} == {"v"}
+    one = tvd.Attest("acme1", verifier="v")
+    assert one == tvd.Attest(["acme1"], "v") and hash(one) == hash(tvd.Attest(["acme1"], "v")) and "acme1" in str(one)
+
+
+def test_what_is_said_shortly_is_the_same_action() -> None:
+    assert tvd.Migrate("a", to="h2") == tvd.MigrateVm("a", "h2")
+    assert tvd.attacks.VlanHop("a", into=10) == tvd.VlanHop("a", 10) == tvd.VlanHop("a", tvd.Vlan(10, "acme"))
+    assert tvd.attacks.TamperFile is tvd.TamperFile
+
+
+@pytest.mark.parametrize("rate", ["200", "200/day", "-1 /s", "0 /s", "0.0001 /s", 200])
+def test_a_rate_says_how_often_and_per_what(rate: str) -> None:
+    s = tvd.Scenario("rates")
+    s.traffic(tvd.Poisson(rate), among=["a", "b"])
+    assert [f.code for f in s._findings] == ["TVD-110"] and s._findings[0].where.startswith("scenario_test.py:")
+
+
 def test_actions_are_those_of_the_core_field_by_field() -> None:
     rows = {row["name"]: row for row in json.loads(_core.catalogue())["actions"]}
     assert sorted(rows) == sorted(actions.BY_KIND)

@@ -1,0 +1,182 @@
+"""The actions that concern evidence, networks and domains; ``tvdsim.actions`` has them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Iterable, List, Optional, Tuple, Union
+
+from ._action import Action, Named, Ref, Vid
+
+
+@dataclass(frozen=True)
+class AttestVm(Action):
+    """Challenges a VM with a nonce and judges its evidence together with its host's."""
+
+    kind = "attest_vm"
+    vm: Ref
+    verifier: Ref
+
+
+@dataclass(frozen=True)
+class AttestHost(Action):
+    """Challenges a host with a nonce and judges its evidence."""
+
+    kind = "attest_host"
+    host: Ref
+    verifier: Ref
+
+
+@dataclass(frozen=True)
+class RunProgram(Action):
+    """Executes a file of the VM's image; IMA measures it first."""
+
+    kind = "run_program"
+    vm: Ref
+    path: str
+
+
+@dataclass(frozen=True)
+class TamperFile(Action):
+    """Changes a file of a running VM and executes it; ``text`` is what is written into it."""
+
+    kind = "tamper_file"
+    vm: Ref
+    path: str
+    text: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Lie(Action):
+    """The VM's attestation agent lies from now on.
+
+    ``mode``: ``replay_quote``, ``truncate_log``, ``reorder_log``, ``edit_log``, ``clean_log``, ``silent`` or ``honest``.
+    """
+
+    kind = "lie"
+    vm: Ref
+    mode: str
+
+
+@dataclass(frozen=True)
+class Ping(Action):
+    """Sends a probe frame to another VM, which answers it; on the first VLAN that both are on, or on ``vlan``."""
+
+    kind = "ping"
+    vm: Ref
+    other: Ref
+    vlan: Optional[Vid] = None
+
+
+@dataclass(frozen=True)
+class SendFrames(Action):
+    """Sends ``count`` frames, each with ``size`` bytes of payload, to another VM."""
+
+    kind = "send_frames"
+    vm: Ref
+    other: Ref
+    vlan: Optional[Vid] = None
+    count: int = field(kw_only=True)
+    size: Optional[int] = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class VlanHop(Action):
+    """Sends a frame that carries a forged tag for VLAN ``vlan``, to ``other`` or to everybody there."""
+
+    kind = "vlan_hop"
+    vm: Ref
+    vlan: Vid
+    other: Optional[Ref] = None
+
+
+@dataclass(frozen=True)
+class SpoofMac(Action):
+    """Sends a frame under another VM's MAC address."""
+
+    kind = "spoof_mac"
+    vm: Ref
+    other: Ref
+
+
+@dataclass(frozen=True)
+class CreateVlan(Action):
+    """Makes bridge and 802.1Q interface of a VLAN on every authorized host."""
+
+    kind = "create_vlan"
+    vlan: Vid
+
+
+@dataclass(frozen=True)
+class MapVlan(Action):
+    """Joins a host's bridge of ``vlan`` to the 802.1Q interface of ``to_vlan``."""
+
+    kind = "map_vlan"
+    host: Ref
+    vlan: Vid
+    to_vlan: Vid
+
+
+@dataclass(frozen=True)
+class SetPort(Action):
+    """Puts a VLAN on the switch port of a host (``mode`` ``carry``) or takes it off (mode prune)."""
+
+    kind = "set_port"
+    host: Ref
+    vlan: Vid
+    mode: str
+
+
+@dataclass(frozen=True)
+class RelabelHost(Action):
+    """Gives a host another label: VLANs that it is no longer authorized for leave its switch port."""
+
+    kind = "relabel_host"
+    host: Ref
+    label: Ref
+
+
+@dataclass(frozen=True)
+class CreateTvd(Action):
+    """Makes a trusted virtual domain from its description, whole or not at all."""
+
+    kind = "create_tvd"
+    tvd: Ref
+
+
+@dataclass(frozen=True)
+class SuppressAudit(Action):
+    """A host's audit log loses entries: ``mode`` is ``drop``, ``alter``, ``delay`` or ``none``."""
+
+    kind = "suppress_audit"
+    host: Ref
+    mode: str
+    count: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Attest:
+    """Challenges each of these hosts and VMs: an ``AttestHost`` or ``AttestVm`` for each, in this order.
+
+    ``verifier`` is the host on which the verifier service runs; a scenario that is told of it starts one there.
+    """
+
+    subjects: Tuple[str, ...]
+    verifier: str
+    principal: str
+
+    def __init__(self, subjects: Union[Ref, Iterable[Ref]], verifier: Ref, *, principal: str = "") -> None:
+        names = (subjects,) if isinstance(subjects, (str, Named)) else tuple(subjects)
+        object.__setattr__(self, "subjects", tuple(str(n) for n in names))
+        object.__setattr__(self, "verifier", str(verifier))
+        object.__setattr__(self, "principal", principal)
+
+    def actions(self, is_host: Callable[[str], bool]) -> List[Action]:
+        """The single challenges; ``is_host`` says which names are hosts."""
+        return [AttestHost(n, self.verifier, principal=self.principal) if is_host(n)
+                else AttestVm(n, self.verifier, principal=self.principal) for n in self.subjects]
+
+    def __str__(self) -> str:
+        return f"attest {' '.join(self.subjects)} verifier={self.verifier}"
+
+
+Happening = Union[Action, Attest]  # what ``Scenario.at`` and ``every`` take
