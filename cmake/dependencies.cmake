@@ -10,6 +10,7 @@ find_package(Boost 1.74 REQUIRED)
 include(${CMAKE_CURRENT_LIST_DIR}/find_plain.cmake)
 tvdsim_find_plain(SimGrid::SimGrid simgrid/s4u.hpp simgrid libsimgrid-dev)
 tvdsim_find_plain(libtpms::libtpms libtpms/tpm_library.h tpms libtpms-dev)
+tvdsim_find_plain(libpcap::libpcap pcap/pcap.h pcap libpcap-dev)
 
 # The interpreter that python3-dev belongs to; another python3 may come first on PATH.
 if(NOT DEFINED Python3_EXECUTABLE AND EXISTS /usr/bin/python3)

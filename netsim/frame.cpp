@@ -53,32 +53,37 @@ std::string_view to_text(FrameFault fault) noexcept {
   return "?";
 }
 
-Decoded decode(std::span<const std::uint8_t> bytes) {
-  Decoded out;
+Header read_header(std::span<const std::uint8_t> bytes) noexcept {
+  Header out;
   if (bytes.size() < kHeader) return out;
-  Frame& frame = out.frame;
-  std::copy_n(bytes.begin(), 6, frame.destination.octets.begin());
-  std::copy_n(bytes.begin() + 6, 6, frame.source.octets.begin());
-  frame.type = big_endian(bytes.subspan(12));
-  std::size_t header = kHeader;
-  if (frame.type == kTagType) {
-    header += kTagSize;
-    if (bytes.size() < header) return out;
+  std::copy_n(bytes.begin(), 6, out.destination.octets.begin());
+  std::copy_n(bytes.begin() + 6, 6, out.source.octets.begin());
+  out.type = big_endian(bytes.subspan(12));
+  out.size = kHeader;
+  if (out.type == kTagType) {
+    out.size += kTagSize;
+    if (bytes.size() < out.size) return out;
     const std::uint16_t control = big_endian(bytes.subspan(14));
-    frame.tag = VlanTag{static_cast<std::uint16_t>(control & 0xfff), static_cast<std::uint8_t>(control >> 13),
-                        (control & 0x1000) != 0};
-    frame.type = big_endian(bytes.subspan(16));
-    if (frame.tag->vid > kLastVid) {
-      out.fault = FrameFault::reserved_vid;
-      return out;
-    }
+    out.tagged = true;
+    out.tag = {static_cast<std::uint16_t>(control & 0xfff), static_cast<std::uint8_t>(control >> 13),
+               (control & 0x1000) != 0};
+    out.type = big_endian(bytes.subspan(16));
   }
-  if (bytes.size() - header > kMaxPayload) {
-    out.fault = FrameFault::oversized;
-    return out;
-  }
-  frame.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(header), bytes.end());
-  out.fault = FrameFault::none;
+  const bool reserved = out.tagged && out.tag.vid > kLastVid;
+  out.fault = reserved                                ? FrameFault::reserved_vid
+              : bytes.size() - out.size > kMaxPayload ? FrameFault::oversized
+                                                      : FrameFault::none;
+  return out;
+}
+
+Decoded decode(std::span<const std::uint8_t> bytes) {
+  const Header header = read_header(bytes);
+  Decoded out;
+  out.fault = header.fault;
+  if (!header) return out;
+  out.frame = {header.destination, header.source, {}, header.type, {}};
+  if (header.tagged) out.frame.tag = header.tag;
+  out.frame.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(header.size), bytes.end());
   return out;
 }
 

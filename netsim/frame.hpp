@@ -5,7 +5,7 @@
 // take the outer one off and decode again to look at it.
 //
 // Invariant  encode(decode(x).frame) == x, bit for bit, for every x that decode() accepts.
-// Cost       one allocation for the payload.
+// Cost       one allocation for the payload; read_header() makes none.
 // Threads    all functions may be called from any thread.
 // Leaves out 802.1ad service tags as tags, jumbo frames over 9000 bytes, LLC.
 // Source     IEEE 802.3-2018 §3; IEEE 802.1Q-2018 §9.
@@ -53,6 +53,18 @@ struct Frame {
 
 enum class FrameFault : std::uint8_t { none, truncated, oversized, reserved_vid };
 std::string_view to_text(FrameFault fault) noexcept;
+
+// The addresses, tag and type of a frame, without its payload: what a switch looks at.
+struct Header {
+  FrameFault fault = FrameFault::truncated;
+  Mac destination, source;
+  bool tagged = false;
+  VlanTag tag;  // meaningful when tagged
+  std::uint16_t type = 0;
+  std::size_t size = 0;  // bytes before the payload
+  explicit operator bool() const noexcept { return fault == FrameFault::none; }
+};
+Header read_header(std::span<const std::uint8_t> bytes) noexcept;
 
 struct Decoded {
   FrameFault fault = FrameFault::truncated;
