@@ -23,7 +23,8 @@
 namespace tvdsim::scenarios {
 
 inline constexpr std::array<std::string_view, 2> kPolicyModes{"strict", "xen33"};
-inline constexpr std::array<std::string_view, 4> kFaultKinds{"loss", "delay", "duplicate", "crash"};
+inline constexpr std::array<std::string_view, 7> kFaultKinds{
+    "loss", "delay", "duplicate", "crash", "crash_after", "crash_sender", "crash_sender_after"};
 inline constexpr std::array<std::string_view, 3> kControlModes{"off", "monitor", "on"};
 inline constexpr std::array<std::string_view, 2> kCaptures{"frames", "none"};
 

@@ -11,6 +11,7 @@ struct Service {
   std::string name;
   TextId text;
   MessageHandler handler;
+  ServiceWatch watch{};
   bool crashed = false;
 };
 
@@ -23,12 +24,14 @@ struct Fault {
 struct Flight {
   Message message;
   Time sent;
-  TextId fate;           // what its row will say when it arrives
-  bool crashes = false;  // its arrival finds, and leaves, the receiver crashed
+  TextId fate;                 // what its row will say when it arrives
+  bool crashes = false;        // its arrival finds, and leaves, the receiver crashed
+  bool crashes_after = false;  // the receiver does not outlive its handling
 };
 
 struct Fates {
-  bool lost = false, crash = false, duplicate = false;
+  bool lost = false, crash = false, crash_after = false, duplicate = false;
+  bool sender = false, sender_after = false;  // crashes
   Duration delay, copy_delay;
 };
 
@@ -37,7 +40,7 @@ struct Fates {
 struct MessageBus::Impl {
   Engine& engine;
   Duration latency;
-  EventKind arrival;
+  EventKind arrival, sender_death;
   Stream& faults_stream;
   TextId delivered, lost, duplicate, delayed, dropped;
   std::vector<Service> services;
@@ -50,6 +53,7 @@ struct MessageBus::Impl {
       : engine(with),
         latency(wait),
         arrival(engine.kind("message", Handler::to<&Impl::arrive>(*this))),
+        sender_death(engine.kind("message.sender_death", Handler::to<&Impl::sender_dies>(*this))),
         faults_stream(engine.stream("messages.faults")),
         delivered(engine.trace().text("delivered")),
         lost(engine.trace().text("lost")),
@@ -78,6 +82,7 @@ struct MessageBus::Impl {
   Fates fates(std::string_view method, std::string_view receiver);
   void launch(const Flight& flight, Duration wait);
   void arrive(const Event& event);
+  void sender_dies(const Event& event) { crash({event.target}); }
 };
 
 void MessageBus::Impl::crash(ServiceId id) {
@@ -89,6 +94,9 @@ void MessageBus::Impl::crash(ServiceId id) {
                                .kind = trace.text("service_crash"),
                                .entity = crashing.text,
                                .cause = trace.text("fault")});
+  // A copy: the watcher may add services.
+  const ServiceWatch watch = crashing.watch;
+  if (watch.call) watch.call(watch.self, false);
 }
 
 // Every rule counts the messages it matches, whether or not an earlier rule has hit the message already.
@@ -106,6 +114,15 @@ Fates MessageBus::Impl::fates(std::string_view method, std::string_view receiver
         break;
       case FaultRule::Kind::crash:
         fates.crash = true;
+        break;
+      case FaultRule::Kind::crash_after:
+        fates.crash_after = true;
+        break;
+      case FaultRule::Kind::crash_sender:
+        fates.sender = true;
+        break;
+      case FaultRule::Kind::crash_sender_after:
+        fates.sender_after = true;
         break;
       case FaultRule::Kind::delay:
         fates.delay = fates.delay + rule.delay;
@@ -146,6 +163,7 @@ void MessageBus::Impl::arrive(const Event& event) {
   // A copy: the handler may add services.
   const MessageHandler handler = receiver.handler;
   handler.call(handler.self, flight.message);
+  if (flight.crashes_after) crash(flight.message.to);
 }
 
 MessageBus::MessageBus(Engine& engine, Duration latency) : impl_(std::make_unique<Impl>(engine, latency)) {}
@@ -154,7 +172,7 @@ MessageBus::~MessageBus() = default;
 ServiceId MessageBus::add(std::string_view name, MessageHandler handler) {
   TVDSIM_ASSERT(handler.call, "a service needs a handler");
   TVDSIM_ASSERT(!find(name).exists(), "a service of that name exists already");
-  impl_->services.push_back({std::string(name), impl_->engine.trace().text(name), handler});
+  impl_->services.push_back({std::string(name), impl_->engine.trace().text(name), handler, {}, false});
   return {static_cast<std::uint32_t>(impl_->services.size() - 1)};
 }
 
@@ -168,8 +186,15 @@ ServiceId MessageBus::find(std::string_view name) const noexcept {
 
 std::string_view MessageBus::name(ServiceId id) const noexcept { return impl_->service(id).name; }
 void MessageBus::add_fault(FaultRule rule) { impl_->faults.push_back({std::move(rule)}); }
-void MessageBus::crash(ServiceId id) noexcept { impl_->crash(id); }
-void MessageBus::restart(ServiceId id) noexcept { impl_->service(id).crashed = false; }
+void MessageBus::watch(ServiceId id, ServiceWatch watch) { impl_->service(id).watch = watch; }
+void MessageBus::crash(ServiceId id) { impl_->crash(id); }
+void MessageBus::restart(ServiceId id) {
+  Service& service = impl_->service(id);
+  if (!service.crashed) return;
+  service.crashed = false;
+  const ServiceWatch watch = service.watch;
+  if (watch.call) watch.call(watch.self, true);
+}
 bool MessageBus::crashed(ServiceId id) const noexcept { return impl_->service(id).crashed; }
 
 std::uint64_t MessageBus::send(ServiceId from, ServiceId to, std::string_view method,
@@ -185,14 +210,22 @@ std::uint64_t MessageBus::send(ServiceId from, ServiceId to, std::string_view me
     return message.id;
   }
   const Fates fates = self.fates(method, receiver.name);
+  // A sender dies when it has done what it is doing: between two handlers, not within one.
+  if (from.exists() && (fates.sender || fates.sender_after)) {
+    self.engine.after(Duration{}, self.sender_death, from.value);
+    if (fates.sender) {
+      self.record(message, sent, self.dropped);
+      return message.id;
+    }
+  }
   if (fates.lost) {
     self.record(message, sent, self.lost);
     return message.id;
   }
   const bool late = fates.delay.ns > 0;
   const Duration wait = self.latency + fates.delay;
-  self.launch({message, sent, late ? self.delayed : self.delivered, fates.crash}, wait);
-  if (fates.duplicate) self.launch({message, sent, self.duplicate, false}, wait + fates.copy_delay);
+  self.launch({message, sent, late ? self.delayed : self.delivered, fates.crash, fates.crash_after}, wait);
+  if (fates.duplicate) self.launch({message, sent, self.duplicate, false, false}, wait + fates.copy_delay);
   return message.id;
 }
 

@@ -1,7 +1,8 @@
 // Calls between services: every one is a traced message that can be lost, delayed, duplicated, or find its receiver crashed.
 //
 // A service is a name and a handler. send() puts a message on the bus; it arrives `latency` later as an event. Fault rules
-// say which messages fare badly; a crashed service neither sends nor receives until it is restarted. One bus per engine.
+// say which messages fare badly; a crashed service neither sends nor receives until it is restarted. A service that has to put
+// its affairs in order when that happens watches itself. One bus per engine.
 //
 // Invariant  every sent message has exactly one row in `messages` per fate (a duplicate has two).
 // Cost       one event and one row per message; arguments are moved, not copied.
@@ -38,12 +39,30 @@ struct MessageHandler {
 };
 
 struct FaultRule {
-  enum class Kind : std::uint8_t { loss, delay, duplicate, crash } kind = Kind::loss;
+  enum class Kind : std::uint8_t {
+    loss,
+    delay,
+    duplicate,
+    crash,               // the receiver dies before it could handle the message
+    crash_after,         // the receiver dies when it has handled it
+    crash_sender,        // the sender dies before the message has left
+    crash_sender_after,  // the sender dies when it has left
+  } kind = Kind::loss;
   std::string method{}, receiver{};  // empty: any
   std::uint64_t first = 0;           // from the n-th matching message on (0-based)
   std::uint64_t count = UINT64_MAX;  // so many of them
   double probability = 1.0;          // drawn from stream "messages.faults"
   Duration delay{};                  // for delay and duplicate (the copy comes so much later)
+};
+
+// Told when the service dies and when it lives again.
+struct ServiceWatch {
+  void (*call)(void* self, bool alive) = nullptr;
+  void* self = nullptr;
+  template <auto Method, class T>
+  static ServiceWatch to(T& object) {
+    return {[](void* to, bool alive) { (static_cast<T*>(to)->*Method)(alive); }, &object};
+  }
 };
 
 class MessageBus {
@@ -55,8 +74,9 @@ class MessageBus {
   ServiceId find(std::string_view name) const noexcept;  // none() when unknown
   std::string_view name(ServiceId) const noexcept;
   void add_fault(FaultRule rule);
-  void crash(ServiceId) noexcept;
-  void restart(ServiceId) noexcept;
+  void watch(ServiceId, ServiceWatch);  // one per service
+  void crash(ServiceId);
+  void restart(ServiceId);
   bool crashed(ServiceId) const noexcept;
 
   // Returns the message's id. The delay is charged to Cause::message.

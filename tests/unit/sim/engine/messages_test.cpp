@@ -116,6 +116,48 @@ TEST_F(Messages, ACrashDropsItsMessageAndAllLaterOnesUntilTheRestart) {
   EXPECT_EQ(table().back().fate, "delivered");
 }
 
+TEST_F(Messages, AReceiverMayDieWhenItHasHandledAMessage) {
+  bus.add_fault({.kind = Kind::crash_after, .first = 0, .count = 1});
+  send();
+  send();
+  run();
+  EXPECT_TRUE(bus.crashed(dom0));
+  EXPECT_EQ(arrivals.size(), 1u);
+  EXPECT_EQ(table(), (std::vector<Row>{{0, 0, 50'000, "delivered"}, {1, 0, 50'000, "dropped"}}));
+}
+
+TEST_F(Messages, ASenderMayDieBeforeOrAfterItsMessageHasLeft) {
+  bus.add_fault({.kind = Kind::crash_sender, .method = "start_vm", .count = 1});
+  bus.add_fault({.kind = Kind::crash_sender_after, .method = "stop_vm", .count = 1});
+  send("start_vm");
+  EXPECT_FALSE(bus.crashed(admin)) << "it finishes what it is doing";
+  run();
+  EXPECT_TRUE(bus.crashed(admin));
+  EXPECT_TRUE(arrivals.empty());
+  bus.restart(admin);
+  send("stop_vm");
+  run();
+  EXPECT_TRUE(bus.crashed(admin));
+  EXPECT_EQ(arrivals.size(), 1u);
+  EXPECT_EQ(table(), (std::vector<Row>{{0, 0, 0, "dropped"}, {1, 0, 50'000, "delivered"}}));
+}
+
+TEST_F(Messages, AServiceIsToldOfItsDeathAndOfItsRestartOnce) {
+  struct Watcher {
+    std::vector<bool> told;
+    void on(bool alive) { told.push_back(alive); }
+  } watcher;
+  bus.watch(dom0, ServiceWatch::to<&Watcher::on>(watcher));
+  bus.add_fault({.kind = Kind::crash, .count = 1});
+  send();
+  run();
+  bus.crash(dom0);
+  bus.restart(dom0);
+  bus.restart(dom0);
+  bus.crash(dom0);
+  EXPECT_EQ(watcher.told, (std::vector<bool>{false, true, false}));
+}
+
 TEST_F(Messages, ACrashedServiceSendsNothing) {
   bus.crash(admin);
   send();
