@@ -35,6 +35,8 @@ class TruthReader {
     Medium medium;
     std::vector<std::string> taint;  // sorted
     std::uint64_t size = 0;          // bytes, or signals for an event
+    std::uint64_t frames = 0;        // how many frames made up an edge of medium `frame` …
+    sim::Time last;                  // … and when the last of them arrived
   };
   std::span<const Edge> edges() const noexcept;
   bool flowed(std::string_view source,

@@ -16,6 +16,8 @@ std::string_view to_text(Medium medium) noexcept {
       return "event";
     case Medium::disk:
       return "disk";
+    case Medium::frame:
+      return "frame";
   }
   return "";
 }
@@ -136,7 +138,7 @@ void Truth::cleared(RegionId region) { books_->places.at(region.value).shadow.cl
 void Truth::flow(sim::Time when, std::string_view source, std::string_view target, Medium medium,
                  RegionId carrier, std::uint64_t offset, std::uint64_t size) {
   const auto taint = books_->taint_at(books_->places.at(carrier.value), offset, size);
-  TruthReader::Edge edge{when, std::string(source), std::string(target), medium, {}, size};
+  TruthReader::Edge edge{when, std::string(source), std::string(target), medium, {}, size, 0, when};
   for (const std::uint32_t which : books_->taints[taint]) edge.taint.push_back(books_->workloads[which]);
   std::sort(edge.taint.begin(), edge.taint.end());
   auto& trace = books_->trace;
@@ -158,8 +160,41 @@ void Truth::signal(sim::Time when, std::string_view source, std::string_view tar
                                       .medium = trace.text(to_text(Medium::event)),
                                       .taint = trace.text(workload),
                                       .size_bytes = 0});
-  books_->edges.push_back(
-      {when, std::string(source), std::string(target), Medium::event, {std::string(workload)}, count});
+  books_->edges.push_back({when,
+                           std::string(source),
+                           std::string(target),
+                           Medium::event,
+                           {std::string(workload)},
+                           count,
+                           0,
+                           when});
+}
+
+FrameFlowId Truth::frame(sim::Time when, std::string_view source, std::string_view target,
+                         std::string_view workload, std::uint64_t size) {
+  auto& trace = books_->trace;
+  trace.append(sim::rows::truth_flows{.time_ns = when,
+                                      .source = trace.text(source),
+                                      .target = trace.text(target),
+                                      .medium = trace.text(to_text(Medium::frame)),
+                                      .taint = trace.text(workload),
+                                      .size_bytes = size});
+  books_->edges.push_back({when,
+                           std::string(source),
+                           std::string(target),
+                           Medium::frame,
+                           {std::string(workload)},
+                           size,
+                           1,
+                           when});
+  return {static_cast<std::uint32_t>(books_->edges.size() - 1)};
+}
+
+void Truth::frame_again(FrameFlowId flow, sim::Time when, std::uint64_t size) noexcept {
+  auto& edge = books_->edges[flow.value];
+  edge.size += size;
+  edge.frames += 1;
+  edge.last = when;
 }
 
 void Truth::runs(sim::Time when, std::string_view vm, std::string_view host, std::string_view workload) {

@@ -23,7 +23,8 @@ namespace tvdsim::models {
 
 using RegionId = sim::Id<struct RegionTag>;
 
-enum class Medium : std::uint8_t { page, event, disk };
+enum class Medium : std::uint8_t { page, event, disk, frame };
+using FrameFlowId = sim::Id<struct FrameFlowTag>;  // an edge that frames repeat
 std::string_view to_text(Medium) noexcept;
 
 class TruthReader;
@@ -49,6 +50,11 @@ class Truth {
   // So many signals without bytes.
   void signal(sim::Time when, std::string_view source, std::string_view target, std::string_view workload,
               std::uint64_t count);
+  // A frame with bytes of `workload` reached `target`: the first one makes the edge and its row …
+  FrameFlowId frame(sim::Time when, std::string_view source, std::string_view target,
+                    std::string_view workload, std::uint64_t size);
+  // … and each further one between the two is added to the edge.
+  void frame_again(FrameFlowId flow, sim::Time when, std::uint64_t size) noexcept;
 
   // A copy of the VM is runnable on the host from now on; no longer.
   void runs(sim::Time when, std::string_view vm, std::string_view host, std::string_view workload);
