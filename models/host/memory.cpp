@@ -15,11 +15,14 @@ void ByteStore::put(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const std::uint64_t at = offset + done;
     const std::uint64_t n = std::min<std::uint64_t>(bytes.size() - done, kPageSize - at % kPageSize);
+    const auto part = bytes.subspan(done, n);
+    done += n;
+    // Zeros need no page of their own: what was never written reads as zero. Most rings stay as they were reset.
+    const bool zeros = std::all_of(part.begin(), part.end(), [](std::uint8_t byte) { return byte == 0; });
+    if (zeros && !pages_.contains(at / kPageSize)) continue;
     auto& page = pages_[at / kPageSize];
     if (!page) page = std::make_unique<Page>();
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(done), n,
-                page->begin() + static_cast<std::ptrdiff_t>(at % kPageSize));
-    done += n;
+    std::copy(part.begin(), part.end(), page->begin() + static_cast<std::ptrdiff_t>(at % kPageSize));
   }
 }
 

@@ -1,7 +1,7 @@
 // Bytes that exist only where somebody wrote them: a VM's memory, a disk's blocks.
 //
-// Pages of 4 KiB appear when they are first written; what was never written reads as zero. Each store is a region of ground
-// truth, and every write and copy goes through both at once, so that bytes and taint cannot drift apart.
+// Pages of 4 KiB appear when something other than zero is first written; what was never written reads as zero. Each store is
+// a region of ground truth, and every write and copy goes through both at once, so that bytes and taint cannot drift apart.
 //
 // Invariant  a byte of taint stands beside each byte that a workload wrote.
 // Cost       one hash look-up per page touched; 4 KiB per touched page and twice that of shadow.
