@@ -10,7 +10,7 @@
 //            incomplete: evidence is missing; untrusted: evidence contradicts.
 // Cost       the signature (70 us), one hash per log entry and bank, one look-up per event and entry. tests/bench/evidence_bench.cpp
 // Threads    may run concurrently when the ReferenceLookup may.
-// Leaves out incremental appraisal: the whole log each time; IMA file signatures.
+// Leaves out incremental appraisal: the whole log each time; IMA file signatures; evidence of TPM 1.2 (Quote reads its quotes).
 // Source     RFC 9683 (remote integrity verification of network devices); Sailer et al., USENIX Security 2004.
 #pragma once
 
@@ -55,15 +55,20 @@ struct Evidence {
 // Is something measured known? The answer may come from any store.
 class ReferenceLookup {
  public:
-  enum class Kind : std::uint8_t { boot, file };  // of the event log, of the IMA log
+  enum class Kind : std::uint8_t {
+    boot,
+    file,
+    buffer
+  };  // of the event log; of the IMA log: a file, kernel data
   enum class Standing : std::uint8_t { good, bad, unknown };
   struct Item {
     Kind kind;
     std::uint32_t pcr;
-    std::uint32_t type;     // boot: the event's type; UNTRUSTED, as is the name
-    std::string_view name;  // boot: event_name(); file: the path
+    std::uint32_t type;     // boot: the event's type; UNTRUSTED, as are the name and the data
+    std::string_view name;  // boot: event_name(); else the path or label
     std::uint16_t alg;      // of the digest
     std::span<const std::uint8_t> digest;
+    std::span<const std::uint8_t> data;  // boot: what the event says of itself
   };
   virtual ~ReferenceLookup() = default;
   virtual Standing look_up(const Item& item) const = 0;
@@ -112,6 +117,7 @@ struct Appraisal {
   std::string entity;                // the event, file or PCR; empty where there is none
   std::string expected, got;         // hex, where there is such
   std::string detail;                // one sentence
+  std::size_t events_beyond = 0;     // of the event log, in PCRs that the quote does not cover: not believed
   std::size_t events_checked = 0;    // looked up in the reference values
   std::size_t entries_checked = 0;   // of the IMA log, looked up
   std::size_t entries_believed = 0;  // of the IMA log, covered by the quote
@@ -128,8 +134,5 @@ std::string_view to_text(Appraisal::Outcome outcome) noexcept;
 Appraisal appraise(const Evidence& evidence, std::span<const std::uint8_t> nonce,
                    const Expectations& expectations, const ReferenceLookup* references,
                    const Checks& checks = {});
-
-// What a boot event calls itself: its text (ASCII or UTF-16), the variable it is about, or "EV_… of 32 bytes".
-std::string event_name(const LogEvent& event);
 
 }  // namespace tvdsim::vtpm

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,10 @@ struct LogEvent {
       data;                // UNTRUSTED: covered only where the type says that the digest is this data's hash
   std::size_t offset = 0;  // where it begins in the log
 };
+
+// What an event calls itself, for people and for look-ups: its text (ASCII or UTF-16), the UEFI variable it is about, or
+// "EV_… of 32 bytes". UNTRUSTED as the data are, and printable whatever they hold.
+std::string event_name(const LogEvent& event);
 
 class EventLog {
  public:

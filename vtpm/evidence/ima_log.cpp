@@ -104,6 +104,17 @@ Digest ImaLog::replay(HashAlg bank, std::size_t upto, ImaFill fill, std::uint32_
   return pcrs.value(pcr);
 }
 
+std::vector<Digest> ImaLog::replays(HashAlg bank, ImaFill fill, std::uint32_t pcr) const {
+  PcrBank pcrs(bank);
+  std::vector<Digest> out{pcrs.value(pcr)};
+  out.reserve(entries_.size() + 1);
+  for (const ImaEntry& entry : entries_) {
+    if (entry.pcr == pcr) pcrs.extend(pcr, extended(entry, bank, fill).view());
+    out.push_back(pcrs.value(pcr));
+  }
+  return out;
+}
+
 std::optional<std::size_t> ImaLog::prefix_for(HashAlg bank, const Digest& value, ImaFill fill,
                                               std::uint32_t pcr) const {
   PcrBank pcrs(bank);

@@ -76,6 +76,8 @@ class ImaLog {
   // PCR 10 (or another) after the first `upto` entries.
   Digest replay(HashAlg bank, std::size_t upto = SIZE_MAX, ImaFill fill = ImaFill::rehash,
                 std::uint32_t pcr = 10) const;
+  // The same after none, one, two, … and all of the entries: entries().size() + 1 values in one pass.
+  std::vector<Digest> replays(HashAlg bank, ImaFill fill = ImaFill::rehash, std::uint32_t pcr = 10) const;
   // How many entries, counted from the first, lead to this value; nothing when no prefix does. A quote is older than its log.
   std::optional<std::size_t> prefix_for(HashAlg bank, const Digest& value, ImaFill fill = ImaFill::rehash,
                                         std::uint32_t pcr = 10) const;

@@ -37,8 +37,7 @@ bool PcrBank::touched(std::uint32_t pcr) const {
 
 Digest boot_aggregate(const PcrBank& bank) {
   std::vector<std::uint8_t> all;
-  const std::uint32_t count = bank.alg() == HashAlg::sha1 ? 8 : 10;
-  for (std::uint32_t pcr = 0; pcr < count; ++pcr) {
+  for (std::uint32_t pcr = 0; pcr < boot_aggregate_pcrs(bank.alg()); ++pcr) {
     const auto value = bank.value(pcr).view();
     all.insert(all.end(), value.begin(), value.end());
   }

@@ -40,6 +40,8 @@ class PcrBank {
   std::array<Digest, kCount> values_;
 };
 
+// How many PCRs, from 0, the boot aggregate of this bank covers.
+constexpr std::uint32_t boot_aggregate_pcrs(HashAlg alg) noexcept { return alg == HashAlg::sha1 ? 8 : 10; }
 // What IMA records first: the hash of PCRs 0 to 7 for SHA-1, 0 to 9 for the others, in the bank's own algorithm.
 Digest boot_aggregate(const PcrBank& bank);
 

@@ -23,6 +23,20 @@ std::uint32_t Reader::little_endian(std::size_t width, std::string_view field) {
   return value;
 }
 
+std::uint64_t Reader::big_endian(std::size_t width, std::string_view field) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t b : take(width, field)) value = value << 8 | b;
+  return value;
+}
+
+std::span<const std::uint8_t> Reader::tpm2b(std::size_t most, std::string_view field) {
+  const std::size_t size = be16(field);
+  if (size > most) {
+    refuse(truncated_, fmt::format("{} of {} bytes, where at most {} are possible", field, size, most));
+  }
+  return take(size, field);
+}
+
 std::string Reader::where() const {
   if (kind_.empty()) return fmt::format("{}, byte {}", what_, at_);
   return fmt::format("{}, {} {}, byte {}", what_, kind_, item_, at_);

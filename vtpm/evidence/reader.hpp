@@ -1,4 +1,4 @@
-// Reads numbers and bytes from a log that an attacker may have written: never beyond its end, and it says where.
+// Reads numbers and bytes from a log or quote that an attacker may have written: never beyond its end, and it says where.
 //
 // Invariant  every byte is taken at most once, in order; a read that does not fit throws InputError and takes nothing.
 // Cost       no allocation but for the refusal.
@@ -25,6 +25,12 @@ class Reader {
   std::uint8_t u8(std::string_view field) { return take(1, field)[0]; }
   std::uint16_t u16(std::string_view field) { return static_cast<std::uint16_t>(little_endian(2, field)); }
   std::uint32_t u32(std::string_view field) { return little_endian(4, field); }
+  // Big-endian: the TPM's own structures. Logs are little-endian.
+  std::uint16_t be16(std::string_view field) { return static_cast<std::uint16_t>(big_endian(2, field)); }
+  std::uint32_t be32(std::string_view field) { return static_cast<std::uint32_t>(big_endian(4, field)); }
+  std::uint64_t be64(std::string_view field) { return big_endian(8, field); }
+  // TPM2B: two bytes of size, then the content, of at most `most` bytes.
+  std::span<const std::uint8_t> tpm2b(std::size_t most, std::string_view field);
   std::span<const std::uint8_t> take(std::size_t count, std::string_view field);
 
   // "event log, event 3, byte 120"; `item` counts what the caller reads, for messages only.
@@ -37,6 +43,7 @@ class Reader {
 
  private:
   std::uint32_t little_endian(std::size_t width, std::string_view field);
+  std::uint64_t big_endian(std::size_t width, std::string_view field);
 
   std::span<const std::uint8_t> bytes_;
   std::size_t at_ = 0;

@@ -1,0 +1,157 @@
+// The checks of an appraisal that are about what was measured, event by event and file by file.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "vtpm/evidence/appraiser.hpp"
+
+namespace tvdsim::vtpm {
+namespace {
+
+using Item = ReferenceLookup::Item;
+using Standing = ReferenceLookup::Standing;
+
+constexpr const char* kNoIma = "there is no IMA log";
+
+const LogDigest* digest_in(const LogEvent& event, HashAlg bank) {
+  const auto found = std::find_if(event.digests.begin(), event.digests.end(), [bank](const LogDigest& d) {
+    return d.alg == static_cast<std::uint16_t>(bank);
+  });
+  return found == event.digests.end() ? nullptr : &*found;
+}
+
+// Four bytes, all zero or all one, and the digest is theirs: it says nothing that could be good or bad.
+bool plain_separator(const LogEvent& event, HashAlg bank, const Digest& digest) {
+  const auto all = [&](std::uint8_t v) {
+    return std::all_of(event.data.begin(), event.data.end(), [v](std::uint8_t b) { return b == v; });
+  };
+  constexpr std::uint32_t kSeparator = 4;
+  return event.type == kSeparator && event.data.size() == 4 && (all(0) || all(0xff)) &&
+         digest == hash(bank, {event.data});
+}
+
+}  // namespace
+
+void Appraiser::check_ima_entry() {
+  if (!ima_) return not_applicable(kNoIma);
+  for (std::size_t i = 0; i < believed_; ++i) {
+    const ImaEntry& entry = ima_->entries()[i];
+    if (entry.violation() || entry.hash_matches()) continue;
+    return fail(std::string(entry.path()), to_hex(hash(HashAlg::sha1, {entry.data}).view()),
+                to_hex(entry.template_hash.view()),
+                fmt::format("the template hash of entry {} is not that of its data", i));
+  }
+  pass();
+}
+
+void Appraiser::check_boot_aggregate() {
+  if (!ima_) return not_applicable(kNoIma);
+  const ImaEntry* first = ima_->boot_aggregate();
+  if (!first || believed_ == 0)
+    return fail("boot_aggregate", "", "", "the IMA log does not begin with one that the quote covers");
+  const auto bank = hash_by_name(first->algorithm());
+  if (!bank) return lack(fmt::format("the boot aggregate is a {}, which is not known", first->algorithm()));
+  PcrBank boot(*bank);
+  std::vector<std::uint8_t> all;
+  for (std::uint32_t pcr = 0; pcr < boot_aggregate_pcrs(*bank); ++pcr) {
+    // What the quote does not cover the log may say: a match of the hash is a match all the same.
+    auto held = value(*bank, pcr);
+    if (const PcrBank* led = replayed(*bank); !held && led) held = led->value(pcr);
+    if (!held)
+      return lack(fmt::format("the boot aggregate is over bank {}, of which PCR {} is not known",
+                              to_text(*bank), pcr));
+    all.insert(all.end(), held->view().begin(), held->view().end());
+  }
+  const Digest wanted = hash(*bank, {all});
+  if (std::equal(wanted.view().begin(), wanted.view().end(), first->digest().begin(), first->digest().end()))
+    return pass();
+  out_.bank = bank;
+  fail("boot_aggregate", to_hex(wanted.view()), to_hex(first->digest()),
+       "the IMA log was begun after another boot");
+}
+
+void Appraiser::check_violation() {
+  if (!ima_) return not_applicable(kNoIma);
+  for (std::size_t i = 0; i < believed_; ++i) {
+    const ImaEntry& entry = ima_->entries()[i];
+    if (!entry.violation()) continue;
+    return fail(std::string(entry.path()), "", "",
+                fmt::format("entry {}: the file could change while it was measured", i));
+  }
+  pass();
+}
+
+void Appraiser::check_chain() {
+  if (expect_.chain.empty()) return not_applicable("no stage is asked for");
+  if (!log_) return lack("there is no event log to find the stages in");
+  auto next = expect_.chain.begin();
+  for (const LogEvent& event : log_->events()) {
+    if (event.type == kNoAction || !bank_for(event.pcr)) continue;
+    if (next != expect_.chain.end() && event_name(event) == *next) ++next;
+  }
+  if (next == expect_.chain.end()) return pass();
+  const auto position = next - expect_.chain.begin();
+  fail(*next, *next, "",
+       position == 0 ? fmt::format("`{}` was not measured", *next)
+                     : fmt::format("`{}` was not measured after `{}`", *next, *(next - 1)));
+}
+
+// True when the item is known to be good.
+bool Appraiser::judge(const Item& item, std::string_view what) {
+  const Standing standing = references_->look_up(item);
+  if (standing == Standing::good) return true;
+  out_.pcr = item.pcr;
+  fail(std::string(item.name), references_->expected(item), to_hex(item.digest),
+       fmt::format("the digest of {} `{}` {}", what, item.name,
+                   standing == Standing::bad ? "is known to be bad" : "is not known to be good"));
+  return false;
+}
+
+bool Appraiser::look_up_events() {
+  if (!log_) return true;
+  for (const LogEvent& event : log_->events()) {
+    if (event.type == kNoAction) continue;
+    const auto bank = bank_for(event.pcr);
+    const LogDigest* digest = bank ? digest_in(event, *bank) : nullptr;
+    if (!digest) {
+      ++out_.events_beyond;
+      continue;
+    }
+    if (plain_separator(event, *bank, digest->value)) continue;
+    ++out_.events_checked;
+    const std::string name = event_name(event);
+    if (!judge({Item{ReferenceLookup::Kind::boot, event.pcr, event.type, name, digest->alg,
+                     digest->value.view(), event.data}},
+               "boot event"))
+      return false;
+  }
+  return true;
+}
+
+bool Appraiser::look_up_entries() {
+  if (!ima_) return true;
+  for (std::size_t i = 0; i < believed_; ++i) {
+    const ImaEntry& entry = ima_->entries()[i];
+    if (entry.violation() || &entry == ima_->boot_aggregate()) continue;
+    ++out_.entries_checked;
+    const bool buffer = entry.shape->fields.back() == ImaField::buf;
+    const auto alg = hash_by_name(entry.algorithm());
+    const Item item{buffer ? ReferenceLookup::Kind::buffer : ReferenceLookup::Kind::file,
+                    entry.pcr,
+                    0,
+                    entry.path(),
+                    alg ? static_cast<std::uint16_t>(*alg) : std::uint16_t{0},
+                    entry.digest(),
+                    {}};
+    if (!judge(item, buffer ? "buffer" : "file")) return false;
+  }
+  return true;
+}
+
+void Appraiser::check_reference() {
+  if (!references_) return lack("there are no reference values");
+  if (!log_ && !ima_) return not_applicable("there is no log");
+  if (look_up_events() && look_up_entries()) pass();
+}
+
+}  // namespace tvdsim::vtpm
