@@ -64,6 +64,8 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.tpm_workers = spec.tpm_workers;
   setup.faults = spec.faults;
   setup.message_latency = spec.message_latency;
+  setup.migration_rate = spec.migration_rate;
+  setup.migration_max_rate = spec.migration_max_rate;
   return setup;
 }
 

@@ -49,6 +49,7 @@ struct Spec {
   std::uint32_t tpm_workers = 0;  // threads that compute TPM commands; 0: the engine's own. Never changes a result
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
+  sim::BitRate migration_rate{0}, migration_max_rate{0};
   std::vector<models::Action> actions;
 };
 

@@ -119,6 +119,7 @@ void fields(Visitor& v, Part& vm) {
   v.text("image", vm.image);
   v.texts("tampered", vm.tampered);
   v.rate("dirty_rate", vm.dirty_rate);
+  v.bytes("working_set", vm.working_set);
 }
 
 template <class Visitor, PartOf<models::SwitchSetup> Part>
@@ -149,6 +150,8 @@ void fields(Visitor& v, Part& spec) {
   v.flag("history", spec.history);
   v.flag("deny_all", spec.deny_all);
   v.span("message_latency", spec.message_latency);
+  v.rate("migration_rate", spec.migration_rate);
+  v.rate("migration_max_rate", spec.migration_max_rate);
   v.parts("policies", spec.policies);
   v.parts("hosts", spec.hosts);
   v.parts("disks", spec.disks);

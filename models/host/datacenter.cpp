@@ -140,6 +140,7 @@ void Datacenter::Impl::add_hosts() {
     machine.toolstack = std::make_unique<Toolstack>(world, machine);
     machine.service =
         world.bus.add(machine.dom0_name, sim::MessageHandler::to<&Toolstack::on_message>(*machine.toolstack));
+    world.bus.watch(machine.service, sim::ServiceWatch::to<&Toolstack::alive>(*machine.toolstack));
     machine.hypervisor->boot_control_domain();
   }
 }
@@ -151,6 +152,8 @@ void Datacenter::Impl::add_vms() {
     const sim::VmId vm = world.domains.add(world.truth, row.name, row.label, where, row.memory);
     world.domains.vif[vm.value] = row.vif;
     world.domains.vtpm[vm.value] = row.vtpm;
+    world.domains.dirty_rate[vm.value] = row.dirty_rate;
+    world.domains.working_set[vm.value] = row.working_set;
     for (const std::string& disk : row.disks) {
       const sim::DiskId id = world.disks.find(disk);
       TVDSIM_ASSERT(id.exists(), "a VM is set up with a disk that is not there");
@@ -248,9 +251,7 @@ void Datacenter::Impl::fault(std::uint64_t correlation, const Action& action) {
       world.machine(host(action.host)).drivers->kill_backend(*device_kind(action.device));
       return world.commands.close(correlation, Result::done, "");
     case ActionKind::crash_toolstack: {
-      Machine& machine = world.machine(host(action.host));
-      world.bus.crash(machine.service);
-      machine.toolstack->crashed();
+      world.bus.crash(world.machine(host(action.host)).service);
       return world.commands.close(correlation, Result::done, "");
     }
     default:
@@ -328,6 +329,7 @@ void Datacenter::schedule(const Action& action) {
 void Datacenter::finish() {
   if (impl_->finished) return;
   impl_->finished = true;
+  impl_->world.migrations.close_open();
   impl_->world.commands.close_unanswered();
   sim::Trace& trace = impl_->world.trace;
   static constexpr sim::Cause kCauses[] = {

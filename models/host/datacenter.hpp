@@ -48,9 +48,9 @@ struct HostSetup {
   sim::Duration nic_latency{20'000};
   std::vector<std::string> devices;  // native devices, each driven by one domain at most
   bool tpm = false;
-  std::string tpm_profile;           // a row of vtpm/device/profiles.def; empty: its first
-  std::string image;                 // what it boots; empty: the built-in host image
-  std::vector<std::string> tampered;  // components that differ by one byte from what their image says
+  std::string tpm_profile;             // a row of vtpm/device/profiles.def; empty: its first
+  std::string image;                   // what it boots; empty: the built-in host image
+  std::vector<std::string> tampered;   // components that differ by one byte from what their image says
   std::vector<VlanMapSetup> vlan_map;  // software VLANs joined to another 802.1Q interface than their own
 };
 struct DiskSetup {
@@ -61,13 +61,14 @@ struct DiskSetup {
 struct VmSetup {
   std::string name, label, host;
   sim::Bytes memory;
-  std::vector<std::string> disks;  // assigned before the run; attached at start
-  bool vif = false, vtpm = false;  // further split devices
-  bool start = true;               // start at t = 0, in order
+  std::vector<std::string> disks;    // assigned before the run; attached at start
+  bool vif = false, vtpm = false;    // further split devices
+  bool start = true;                 // start at t = 0, in order
   std::vector<std::uint32_t> vlans;  // its virtual interface joins them: the first untagged, others tagged
   std::string image;                 // what it boots and may run; empty: the built-in guest image
   std::vector<std::string> tampered;
   sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs
+  sim::Bytes working_set{0};   // the part of its memory that it writes again and again; 0: all of it
 };
 // A file, a boot stage or a piece of configuration: what a measurement is of.
 struct SoftwareSetup {
@@ -115,12 +116,15 @@ struct DatacenterSetup {
   std::vector<ImageSetup> images;
   std::vector<TrafficSetup> traffic;
   std::vector<TvdSetup> tvds;
-  std::vector<std::string> verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
+  std::vector<std::string>
+      verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
   sim::Duration max_evidence_age{60'000'000'000};
-  bool capture = true;                 // keep every frame's every hop
+  bool capture = true;  // keep every frame's every hop
   std::uint32_t tpm_workers = 0;
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
+  // Of a migration's rounds: the first one's, and the highest that later ones may be given; 0: no throttle, no adaptation.
+  sim::BitRate migration_rate{0}, migration_max_rate{0};
   bool timeless = false;  // no operation and no message takes time: every order of steps is a tie
 };
 

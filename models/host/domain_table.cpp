@@ -14,6 +14,8 @@ sim::VmId DomainTable::add(Truth& truth, std::string_view vm_name, std::string_v
   state.push_back(VmState::defined);
   control.push_back(false);
   size.push_back(bytes);
+  working_set.emplace_back();
+  dirty_rate.emplace_back();
   vif.push_back(false);
   vtpm.push_back(false);
   disks.emplace_back();

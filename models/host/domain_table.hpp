@@ -26,7 +26,8 @@ struct DomainTable {
   std::vector<sim::HostId> where;  // where it runs, is saved, or is to be built
   std::vector<VmState> state;
   std::vector<bool> control;  // the control domain of its host
-  std::vector<sim::Bytes> size;
+  std::vector<sim::Bytes> size, working_set;
+  std::vector<sim::BitRate> dirty_rate;
   std::vector<bool> vif, vtpm;                  // configured split devices beside disks
   std::vector<std::vector<sim::DiskId>> disks;  // configured, in order
   std::vector<std::uint64_t> busy;              // correlation id of the operation under way; 0: none

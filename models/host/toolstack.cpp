@@ -25,13 +25,7 @@ void Toolstack::on_message(const sim::Message& message) {
   if (method == kPolicyMethods[0]) return policy_prepare(message);
   if (method == kPolicyMethods[1]) return policy_commit(message);
   if (method == kPolicyMethods[2]) return policy_abort(message);
-  if (method == "migrate_reserved") return reserve_answered(message, true);
-  if (method == "migrate_refused") return reserve_answered(message, false);
-  if (method == "migrate_commit") return arrive(message);
-  if (method == "migrate_release") return release(message.correlation);
-  if (method == "migrate_done") return departed(message.correlation);
-  if (method == "migrate_failed")
-    return stay(message.correlation, Result::failed, "the target gave up its place");
+  if (on_migration_message(method, message)) return;
   if (machine_.hypervisor->frozen()) {
     deferred_.push_back(message);
     return;
@@ -88,9 +82,15 @@ void Toolstack::on_step(std::uint32_t step, std::uint64_t data) {
       break;
   }
   const auto found = operations_.find(data);
-  if (found == operations_.end()) return;
+  if (found == operations_.end()) {
+    if (static_cast<Step>(step) == Step::resend) remind(data);
+    return;
+  }
   // A dead toolstack carries nothing on; a VM between two hosts is kept quiet until it lives again.
-  if (world_.bus.crashed(machine_.service) && found->second.stage != Stage::switching) return crashed();
+  if (world_.bus.crashed(machine_.service)) {
+    if (found->second.stage == Stage::finishing) return;
+    if (found->second.stage != Stage::switching) return crashed();
+  }
   switch (static_cast<Step>(step)) {
     case Step::start_checked:
       return decide(data);
@@ -109,7 +109,7 @@ void Toolstack::on_step(std::uint32_t step, std::uint64_t data) {
     case Step::resend:
       return resend(data);
     case Step::lease:
-      return release(data);
+      return lapse(data);
     default:
       return;
   }
@@ -143,6 +143,7 @@ void Toolstack::forget(std::uint64_t correlation) {
 void Toolstack::close(std::uint64_t correlation, Result result, std::string_view reason) {
   const auto found = operations_.find(correlation);
   const bool asked = found == operations_.end() || found->second.asker.exists();
+  world_.migrations.close(correlation, result, reason);
   forget(correlation);
   if (asked) {
     world_.reply(machine_.service, correlation, result, reason);
@@ -161,10 +162,13 @@ void Toolstack::answer(const sim::Message& message, Result result, std::string_v
   world_.reply(machine_.service, message.correlation, result, reason);
 }
 
+void Toolstack::alive(bool now) { now ? restarted() : crashed(); }
+
 void Toolstack::crashed() {
+  const auto survives = [](Stage stage) { return stage == Stage::switching || stage == Stage::finishing; };
   while (true) {
     auto doomed = operations_.begin();
-    while (doomed != operations_.end() && doomed->second.stage == Stage::switching) ++doomed;
+    while (doomed != operations_.end() && survives(doomed->second.stage)) ++doomed;
     if (doomed == operations_.end()) return;
     const std::uint64_t correlation = doomed->first;
     const Operation operation = doomed->second;
@@ -181,6 +185,8 @@ void Toolstack::crashed() {
       case Kind::leave:
         if (operation.stage == Stage::copying) world_.flows().cancel(operation.flow, world_.engine.now());
         world_.enter(operation.vm, VmState::running, "toolstack crash", correlation);
+        world_.migrations.close(correlation, Result::failed, "the source's toolstack died");
+        return_place(correlation, operation.peer);
         break;
       case Kind::arrive:
         machine_.hypervisor->abandon(operation.vm);
@@ -205,7 +211,7 @@ void Toolstack::vm_died(VmId vm) {
     if (operation.kind == Kind::arrive) continue;
     if (operation.kind == Kind::leave) {
       if (operation.stage == Stage::copying) world_.flows().cancel(operation.flow, world_.engine.now());
-      tell(operation.peer, "migrate_release", correlation, vm.value);
+      return_place(correlation, operation.peer);
     }
     if (operation.disk.exists()) world_.disks.disk(operation.disk).give_back(vm);
     close(correlation, Result::failed, "the VM died");

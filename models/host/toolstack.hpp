@@ -4,8 +4,8 @@
 //
 //   start, resume    decide and reserve -> all resources checked -> memory built or restored -> devices connected -> commit
 //   stop, suspend    taken down or saved -> devices and links closed -> place free
-//   migrate          target decides and reserves -> memory flows -> source quiet -> target commits -> source lets go;
-//                    anything that fails before the target's commit leaves the VM running at the source
+//   migrate          target decides and reserves -> target attested -> rounds of memory -> source quiet -> target commits -> source
+//                    lets go; anything that fails before the target's commit leaves the VM running at the source
 //
 // One operation per VM at a time. Messages may be lost, late, doubled, or find the toolstack crashed: peers ask again, repeated
 // messages are recognised by their correlation id, and a place kept for a VM that never comes is given back.
@@ -13,7 +13,7 @@
 // Invariant  a place is reserved exactly while its operation is open; a VM is runnable on at most one host.
 // Cost       a handful of events per operation.
 // Threads    the engine's.
-// Leaves out pre-copy rounds (models/CAVEATS.md#host).
+// Leaves out see models/CAVEATS.md#host.
 // Source     seed 001 section 2.2; xend's order of checks, from the Xen users' manual.
 #pragma once
 
@@ -25,16 +25,30 @@
 
 #include "models/host/command_log.hpp"
 #include "models/host/hypervisor.hpp"
+#include "models/host/pre_copy.hpp"
 #include "sim/engine/messages.hpp"
 
 namespace tvdsim::models {
 
 struct PolicyChange;
+// What a verifier says of a host.
+enum class Appraisal : std::uint8_t { trusted, untrusted, unknown };
 
 class Toolstack {
  public:
   enum class Kind : std::uint8_t { start, resume, stop, suspend, leave, arrive, attach };
-  enum class Stage : std::uint8_t { deciding, working, reserving, copying, switching, reserved };
+  enum class Stage : std::uint8_t {
+    deciding,
+    working,
+    // Of a VM that leaves, in this order …
+    reserving,   // the target is asked for a place
+    appraising,  // the verifier is asked for the target
+    copying,     // rounds of memory, the VM runs
+    finishing,   // the last round, the VM is quiet and may still be woken here
+    switching,   // the target was told to take it: whether it did is not known here
+    // … and of one that arrives.
+    reserved
+  };
   struct Operation {
     Kind kind{};
     Stage stage{};
@@ -46,15 +60,18 @@ class Toolstack {
     std::uint64_t timer = 0;     // the event that asks again, or ends the lease
     sim::DiskId disk;            // of an attach
     VmId instance;               // of an attach of a vTPM
+    PreCopy copy{};              // of one that leaves
+    sim::Time round_began{};
   };
 
   Toolstack(World& world, Machine& machine);
 
   void on_message(const sim::Message& message);
   void on_step(std::uint32_t step, std::uint64_t data);
-  // It dies where it stands: its operations end. Called for an operation whose VM is gone, too.
   void vm_died(VmId vm);
-  void crashed();
+  // It dies where it stands, or lives again. What it had written down survives: which VM it has handed over and not heard of,
+  // which arrivals it decided and how, which places elsewhere it has to give back.
+  void alive(bool now);
 
   // The control domain's half of a policy change.
   bool idle() const noexcept { return operations_.empty(); }
@@ -85,16 +102,31 @@ class Toolstack {
   void leave_host(VmId vm);  // devices, native devices, links, place
 
   // Steps of a migration, at its source …
+  bool on_migration_message(std::string_view method, const sim::Message& message);  // one of theirs?
   void reserve_answered(const sim::Message& message, bool granted);
+  void appraise(std::uint64_t correlation);
+  void ask_verifier(const Operation& operation, std::uint64_t correlation);
+  void appraised(const sim::Message& message);
+  void judge_target(std::uint64_t correlation, Appraisal verdict);
+  void begin_copy(std::uint64_t correlation);
+  void send_round(std::uint64_t correlation, Operation& operation);
   void transferred(std::uint64_t correlation);
+  void fall_quiet(std::uint64_t correlation, Operation& operation);
   void switched(std::uint64_t correlation);
   void resend(std::uint64_t correlation);
   void departed(std::uint64_t correlation);
   void stay(std::uint64_t correlation, Result result, std::string_view why);
+  void give_up(std::uint64_t correlation, Result result,
+               std::string_view why);  // the target's place is returned
+  void return_place(std::uint64_t correlation, sim::HostId peer);
+  void remind(std::uint64_t correlation);
+  bool two_phase() const noexcept;
   // … and at its target.
   void reserve(const sim::Message& message);
+  std::string admit_arrival(VmId vm, std::uint64_t correlation);  // why not, or ""
   void arrive(const sim::Message& message);
-  void release(std::uint64_t correlation);
+  void take_over(VmId vm, std::uint64_t correlation);
+  void lapse(std::uint64_t correlation);
 
   // Policy change.
   void policy_prepare(const sim::Message& message);
@@ -105,6 +137,8 @@ class Toolstack {
   void revoke(bool front, std::uint32_t index);
   void thaw();
 
+  void crashed();
+  void restarted();
   bool here(VmId vm) const;
   std::string busy_with(VmId vm) const;
   Operation& open(std::uint64_t correlation, Operation operation);
@@ -117,9 +151,15 @@ class Toolstack {
   Machine& machine_;
   std::map<std::uint64_t, Operation> operations_;  // by correlation id
   std::map<std::uint64_t, std::string>
-      migrations_;                      // arrivals that were decided: what the source was last told
-  std::map<std::uint64_t, bool> seen_;  // commands that were taken up
-  std::vector<sim::Message> deferred_;  // came while a policy change was being decided
+      migrations_;  // arrivals that were decided: what the source was last told
+  struct Return {
+    sim::HostId peer;
+    std::uint32_t attempts = 0;
+    std::uint64_t timer = 0;
+  };
+  std::map<std::uint64_t, Return> returns_;  // places at targets that are not needed any more
+  std::map<std::uint64_t, bool> seen_;       // commands that were taken up
+  std::vector<sim::Message> deferred_;       // came while a policy change was being decided
   struct PolicyVote {
     bool pending = false, voted = false;
     sim::Message asked;

@@ -24,6 +24,7 @@ World::World(sim::Engine& with, const DatacenterSetup& from)
       disks(truth, from.disks),
       decisions(with, domains),
       commands(with),
+      migrations(with),
       bus(with, from.timeless ? sim::Duration{} : from.message_latency),
       backend(make_simulated_backend(domains, costs)) {}
 

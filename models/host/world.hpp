@@ -17,6 +17,7 @@
 #include "models/host/decision_log.hpp"
 #include "models/host/disk.hpp"
 #include "models/host/domain_table.hpp"
+#include "models/host/migration_log.hpp"
 #include "models/host/vtpm_instance.hpp"
 #include "models/truth/record.hpp"
 #include "sim/engine/engine.hpp"
@@ -53,10 +54,10 @@ enum class Step : std::uint8_t {
   built,          // the domain's memory is ready
   stopped,        // taking down is done
   saved,          // saving is done
-  switched,       // a migrating VM is quiet and its last pages are over
+  switched,       // a migrating VM is quiet, its last pages are over, the target may take it
   resend,         // nothing was heard from the peer
   lease,          // an arriving VM did not come
-  transferred,    // the bulk of its memory is over
+  transferred,    // a round of its memory is over
   io_served,      // the back-end looks at a ring; data: front-end
   io_answered,    // the front-end looks at its ring; data: front-end
   attached,       // connecting a device is done
@@ -77,6 +78,7 @@ struct World {
   DiskStore disks;
   DecisionLog decisions;
   CommandLog commands;
+  MigrationLog migrations;
   sim::MessageBus bus;
   VtpmStore vtpms;
   std::unique_ptr<VmBackend> backend;

@@ -1,0 +1,76 @@
+// May the target be trusted? The source asks a verifier before the first page leaves.
+//
+// Invariant  with target_attestation on and a verifier in the datacenter, no page of memory leaves for a host of which the verifier
+//            has not said `trusted`; silence is `unknown`, and unknown is refused.
+#include <fmt/format.h>
+
+#include "models/host/toolstack.hpp"
+#include "models/host/world.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+std::string_view to_text(Appraisal verdict) noexcept {
+  switch (verdict) {
+    case Appraisal::trusted:
+      return "trusted";
+    case Appraisal::untrusted:
+      return "untrusted";
+    case Appraisal::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+void Toolstack::appraise(std::uint64_t correlation) {
+  Operation& operation = operations_.at(correlation);
+  world_.engine.cancel(operation.timer);
+  operation.timer = 0;
+  const bool off = machine_.hypervisor->monitor().modes()[Control::target_attestation] == ControlMode::off;
+  if (off || world_.setup.verifiers.empty()) {
+    // Nothing was decided, so there is no decision: what was not asked is not permitted either, it is said to be unasked.
+    world_.step(machine_.name, machine_.dom0_name, "target not appraised", world_.vm_name(operation.vm),
+                off ? "target_attestation is off" : "no verifier is there to ask", correlation);
+    return begin_copy(correlation);
+  }
+  operation.stage = Stage::appraising;
+  operation.attempts = 0;
+  ask_verifier(operation, correlation);
+  operation.timer = world_.after(world_.costs.wait(Wait::resend), Step::resend, machine_.id, correlation);
+}
+
+void Toolstack::ask_verifier(const Operation& operation, std::uint64_t correlation) {
+  const sim::ServiceId verifier = world_.bus.find("verifier@" + world_.setup.verifiers.front());
+  if (!verifier.exists()) return;  // nobody answers, and silence is `unknown`
+  world_.bus.send(machine_.service, verifier, "appraise_host", machine_.dom0_name, correlation,
+                  operation.peer.value);
+}
+
+void Toolstack::appraised(const sim::Message& message) {
+  const auto found = operations_.find(message.correlation);
+  if (found == operations_.end() || found->second.stage != Stage::appraising) return;
+  // Anybody may send a message of that name; only the verifier's word counts.
+  if (message.from != world_.bus.find("verifier@" + world_.setup.verifiers.front())) return;
+  const auto verdict = static_cast<Appraisal>(message.data);
+  const bool known = verdict == Appraisal::trusted || verdict == Appraisal::untrusted;
+  judge_target(message.correlation, known ? verdict : Appraisal::unknown);
+}
+
+void Toolstack::judge_target(std::uint64_t correlation, Appraisal verdict) {
+  const Operation& operation = operations_.at(correlation);
+  const Machine& target = world_.machine(operation.peer);
+  world_.migrations.evidence(correlation, to_text(verdict));
+  const Rule rule = verdict == Appraisal::trusted     ? Rule::target_trusted
+                    : verdict == Appraisal::untrusted ? Rule::target_untrusted
+                                                      : Rule::target_unknown;
+  const auto decided = machine_.hypervisor->ask_fact(
+      Hook::migrate_target, operation.vm, machine_.hypervisor->label_of(target.dom0), target.id.value,
+      target.name, rule, verdict != Appraisal::trusted, VmId::none(), correlation);
+  if (!decided) return give_up(correlation, Result::refused, decided.why);
+  begin_copy(correlation);
+}
+
+}  // namespace tvdsim::models
