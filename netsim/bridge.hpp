@@ -38,9 +38,13 @@ class Bridge {
   };
   // Which interfaces the frame leaves by: `out` is overwritten.
   Fate forward(PortId from, const Header& header, sim::Time now, std::vector<PortId>& out);
+  // A frame that comes from none of the interfaces, as one whose forged tag was believed: nothing is learned from it.
+  Fate inject(const Header& header, sim::Time now, std::vector<PortId>& out) const;
   const MacTable& table() const noexcept { return table_; }
 
  private:
+  Fate ways(PortId from, const Header& header, sim::Time now, std::vector<PortId>& out) const;
+
   std::vector<PortId> interfaces_;
   bool uplink_ = true;
   MacTable table_;

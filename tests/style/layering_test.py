@@ -23,7 +23,8 @@ ARROWS: dict[str, set[str]] = {
     "models/acm": {"sim/base"},
     "models/acm_io": {"sim/base", "models/acm"},
     "models/truth": {"sim/base", "sim/trace"},
-    "models/host": _SIM | {"models/acm", "models/truth", "netsim", "vtpm", "plugins/records.h"},
+    "models/network": _SIM | {"models/acm", "models/truth", "netsim"},
+    "models/host": _SIM | {"models/acm", "models/network", "models/truth", "netsim", "vtpm", "plugins/records.h"},
     "models/attack": _SIM | {"models/acm", "models/host", "models/truth", "netsim", "vtpm"},
     "scenarios": _BELOW,
     "pybind": _BELOW | {"scenarios"},
@@ -118,7 +119,7 @@ TARGETS = {
     "tvdsim::trace_sinks": "sim/trace/sinks", "tvdsim::sim_sinks": "sim/trace/sinks", "tvdsim::netsim": "netsim",
     "tvdsim::device": "vtpm/device", "tvdsim::evidence": "vtpm/evidence", "tvdsim::vtpm_device": "vtpm/device",
     "tvdsim::vtpm_evidence": "vtpm/evidence", "tvdsim::acm": "models/acm", "tvdsim::acm_io": "models/acm_io",
-    "tvdsim::truth": "models/truth", "tvdsim::host": "models/host", "tvdsim::attack": "models/attack",
+    "tvdsim::truth": "models/truth", "tvdsim::network": "models/network", "tvdsim::host": "models/host", "tvdsim::attack": "models/attack",
     "tvdsim::scenarios": "scenarios",
 }
 _LIBRARY = re.compile(r"tvdsim_library\((.*?)\)", re.S)
