@@ -43,6 +43,7 @@ void PreCopy::sent(sim::Duration took) {
   }
   left_ = dirtied_in(took);
   stop_ = judge(carried, took);
+  if (last()) cap_ = {0};
 }
 
 CopyStop PreCopy::judge(std::uint64_t carried, sim::Duration took) {
@@ -52,7 +53,6 @@ CopyStop PreCopy::judge(std::uint64_t carried, sim::Duration took) {
     const double dirtied = static_cast<double>(left_ * kPage) * 8.0;
     wanted = dirtied / (static_cast<double>(std::max<std::int64_t>(took.ns, 1)) / 1e9) +
              static_cast<double>(rules_.step.bit_s);
-    cap_ = rules_.max_rate;
   }
   if (left_ <= rules_.small_pages) return CopyStop::small_remainder;
   if (rounds_ >= rules_.max_rounds) return CopyStop::round_limit;

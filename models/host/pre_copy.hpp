@@ -9,7 +9,7 @@
 //
 // The VM changes pages at its dirty rate, each of them once, until every page of its writable working set is changed; what it
 // changes again within a round costs nothing more. With a first and a highest rate the rounds are throttled: a round may take
-// what the VM dirtied in the round before plus one step, and the last one goes at the highest rate.
+// what the VM dirtied in the round before plus one step. The last round is never throttled.
 //
 // Invariant  sent_pages() is the sum over all rounds; a round never carries more than the VM has; rounds() <= max_rounds + 1.
 // Cost       constant per round.
