@@ -22,6 +22,9 @@ CheckContext::CheckContext(const Spec& spec_, std::string_view where_, sim::Find
   for (const auto& vm : spec.vms) vms.add(vm.name);
   for (const auto& disk : spec.disks) disks.add(disk.name);
   for (const auto& policy : spec.policies) policy_names.add(policy.name);
+  for (const auto& image : spec.images) images.add(image.name);
+  for (const auto& tvd : spec.tvds) tvds.add(tvd.name);
+  for (std::size_t i = 0; i < spec.vlans.size(); ++i) vlans.try_emplace(spec.vlans[i].vid, i);
 }
 
 void CheckContext::refused_by(sim::Control control, std::string_view code, std::string path,
@@ -51,6 +54,8 @@ void check_spec(const Spec& spec, std::string_view where, sim::Findings& finding
   CheckContext context(spec, where, findings);
   check_names(context);
   check_references(context);
+  check_network(context);
+  check_trust(context);
   check_placement(context);
   check_actions(context);
 }

@@ -33,7 +33,8 @@ struct CheckContext {
   std::string_view where;
   sim::Findings& findings;
   std::vector<std::shared_ptr<const models::Policy>> policies;  // null: has an error of its own
-  NameTable hosts, vms, disks, policy_names;
+  NameTable hosts, vms, disks, policy_names, images, tvds;
+  std::map<std::uint32_t, std::size_t> vlans;  // number -> its index in the Spec
 
   CheckContext(const Spec& spec_, std::string_view where_, sim::Findings& findings_);
   const models::Policy* active() const { return policies.empty() ? nullptr : policies.front().get(); }
@@ -48,7 +49,22 @@ struct CheckContext {
 
 void check_names(CheckContext& context);       // names are good and given once
 void check_references(CheckContext& context);  // labels, hosts, disks, switches exist; numbers make sense
+void check_network(CheckContext& context);     // VLANs, who is on them, who can reach whom
+void check_trust(CheckContext& context);       // images, TPMs, verifiers, domains
 void check_placement(CheckContext& context);   // what stands at t = 0 is allowed
 void check_actions(CheckContext& context);     // what shall happen can be asked for
+
+// What the parts above share.
+// TVD-101 unless the label is one of the active policy's; an empty one is none at all and passes.
+void check_label(CheckContext& context, std::string_view label, bool resource, const std::string& path);
+// A list of names in which one comes twice: TVD-102.
+void check_twice(CheckContext& context, const std::vector<std::string>& names, std::string_view kind,
+                 std::string_view path);
+// TVD-201 unless IEEE 802.1Q has the number for use.
+bool check_vid(CheckContext& context, std::uint32_t vid, const std::string& path);
+// The same, and TVD-101 unless the Spec defines the VLAN.
+bool check_vlan(CheckContext& context, std::uint32_t vid, const std::string& path);
+void check_network_action(CheckContext& context, const models::Action& action, const std::string& path);
+void check_trust_action(CheckContext& context, const models::Action& action, const std::string& path);
 
 }  // namespace tvdsim::scenarios

@@ -50,12 +50,13 @@ class Actions {
 
   void names(const ActionField& field) {
     if (field.name == "vm") domain(action_->vm, "vm");
-    if (field.name == "other") domain(action_->other, "other");
+    if (field.name == "other" && (field.required || !action_->other.empty())) domain(action_->other, "other");
     if (field.name == "disk") refer(context_.disks, "disk", action_->disk, "disk");
     if (field.name == "host" && (field.required || !action_->host.empty()))
       refer(context_.hosts, "host", action_->host, "host");
     if (field.name == "policy") refer(context_.policy_names, "policy", action_->policy, "policy");
-    if (field.name == "label") label(action_->kind != ActionKind::label_vm);
+    if (field.name == "label")
+      label(action_->kind != ActionKind::label_vm && action_->kind != ActionKind::relabel_host);
   }
 
   // A VM, or the control domain of a host.
@@ -122,6 +123,8 @@ class Actions {
       default:
         break;
     }
+    check_network_action(context_, *action_, stem_);
+    check_trust_action(context_, *action_, stem_);
     if (is_dom_zero_only())
       bad("TVD-106", "vm", fmt::format("`{}` is a control domain; `{}` is for VMs.", action_->vm, name()));
   }

@@ -62,7 +62,23 @@ void check_policy_names(CheckContext& context) {
   }
 }
 
-// A list of names in which one comes twice.
+// Images and domains have their own spaces: a domain may well be called as its label is.
+template <class Part>
+void check_own_space(CheckContext& context, const std::vector<Part>& parts, std::string_view kind,
+                     std::string_view group) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    names.push_back(parts[i].name);
+    if (auto wrong = wrong_with(parts[i].name); !wrong.empty()) {
+      context.findings.error("TVD-103", context.at(fmt::format("{}[{}].name", group, i)), std::move(wrong),
+                             "use letters, digits, `-`, `_` and `.`");
+    }
+  }
+  check_twice(context, names, kind, group);
+}
+
+}  // namespace
+
 void check_twice(CheckContext& context, const std::vector<std::string>& names, std::string_view kind,
                  std::string_view path) {
   std::set<std::string_view> seen;
@@ -72,8 +88,6 @@ void check_twice(CheckContext& context, const std::vector<std::string>& names, s
                            fmt::format("{} `{}` is named twice.", kind, names[i]), "keep one of them");
   }
 }
-
-}  // namespace
 
 void check_names(CheckContext& context) {
   const auto& spec = context.spec;
@@ -95,6 +109,8 @@ void check_names(CheckContext& context) {
     names.look_at(spec.switches[i].name, "switch", fmt::format("switches[{}].name", i));
     check_twice(context, spec.switches[i].hosts, "host", fmt::format("switches[{}].hosts", i));
   }
+  check_own_space(context, spec.images, "image", "images");
+  check_own_space(context, spec.tvds, "domain", "tvds");
 }
 
 }  // namespace tvdsim::scenarios

@@ -8,35 +8,14 @@
 namespace tvdsim::scenarios {
 namespace {
 
+constexpr std::uint32_t kMostWorkers = 256;  // a thread each; more than any machine of today has cores
+
 std::vector<std::string> labels_of(const models::Policy& policy, bool resources) {
   std::vector<std::string> names;
   const auto first = resources ? policy.vm_labels() : 0;
   const auto last = resources ? policy.labels() : policy.vm_labels();
   for (std::uint32_t i = first; i < last; ++i) names.emplace_back(policy.label_name(models::LabelId{i}));
   return names;
-}
-
-// An empty label is none at all: what carries it is denied everything, and placement says so.
-void check_label(CheckContext& context, std::string_view label, bool resource, std::string path) {
-  const auto* policy = context.active();
-  if (!policy || label.empty()) return;
-  const auto find = [&](bool of_resource) {
-    return of_resource ? policy->find_resource_label(label) : policy->find_vm_label(label);
-  };
-  if (find(resource).exists()) return;
-  const auto known = labels_of(*policy, resource);
-  std::string help = sim::suggest(label, known);
-  if (find(!resource).exists()) {
-    help = fmt::format("`{}` is a {} label; a {} is wanted here", label, resource ? "VM" : "resource",
-                       resource ? "resource label" : "VM label");
-  }
-  std::string list;
-  for (const auto& name : known) list += fmt::format("{}`{}`", list.empty() ? " Known: " : ", ", name);
-  context.findings.error(
-      "TVD-101", context.at(path),
-      fmt::format("label `{}` is not defined.{}{}", label, known.size() <= 12 ? list : std::string(),
-                  known.size() <= 12 && !list.empty() ? "." : ""),
-      std::move(help));
 }
 
 void check_numbers(CheckContext& context) {
@@ -46,6 +25,10 @@ void check_numbers(CheckContext& context) {
   };
   if (spec.until.ns <= 0) bad("until", "the run ends before it begins.", "\"5 min\"");
   if (spec.message_latency.ns < 0) bad("message_latency", "a duration is negative.");
+  if (spec.max_evidence_age.ns <= 0)
+    bad("max_evidence_age", "evidence is too old before it is there.", "\"60 s\"");
+  if (spec.tpm_workers > kMostWorkers)
+    bad("tpm_workers", fmt::format("tpm_workers={}: at most {}.", spec.tpm_workers, kMostWorkers));
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
     const auto& host = spec.hosts[i];
     if (host.cores == 0)
@@ -98,6 +81,29 @@ void check_controls(CheckContext& context) {
 }
 
 }  // namespace
+
+// An empty label is none at all: what carries it is denied everything, and placement says so.
+void check_label(CheckContext& context, std::string_view label, bool resource, const std::string& path) {
+  const auto* policy = context.active();
+  if (!policy || label.empty()) return;
+  const auto find = [&](bool of_resource) {
+    return of_resource ? policy->find_resource_label(label) : policy->find_vm_label(label);
+  };
+  if (find(resource).exists()) return;
+  const auto known = labels_of(*policy, resource);
+  std::string help = sim::suggest(label, known);
+  if (find(!resource).exists()) {
+    help = fmt::format("`{}` is a {} label; a {} is wanted here", label, resource ? "VM" : "resource",
+                       resource ? "resource label" : "VM label");
+  }
+  std::string list;
+  for (const auto& name : known) list += fmt::format("{}`{}`", list.empty() ? " Known: " : ", ", name);
+  context.findings.error(
+      "TVD-101", context.at(path),
+      fmt::format("label `{}` is not defined.{}{}", label, known.size() <= 12 ? list : std::string(),
+                  known.size() <= 12 && !list.empty() ? "." : ""),
+      std::move(help));
+}
 
 void check_references(CheckContext& context) {
   const auto& spec = context.spec;

@@ -17,7 +17,7 @@ _KINDS: Dict[str, Type[Any]] = {
 }
 _SUFFIX = {"_bytes": "", "_ns": "", "_bit_s": ""}
 _PARSE: Dict[str, Callable[[object], int]] = {
-    "memory": units.size, "size": units.size, "nic_rate": units.bit_rate, "rate": units.bit_rate,
+    "memory": units.size, "working_set": units.size, "size": units.size, "nic_rate": units.bit_rate, "rate": units.bit_rate,
     "dirty_rate": units.bit_rate,
     "nic_latency": units.duration, "latency": units.duration, "delay": units.duration,
 }
@@ -45,7 +45,8 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
                controls={k: v for k, v in data["controls"].items() if v != "on"},
                message_latency=units.duration_text(data["message_latency_ns"]),
                max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), capture=data["capture"],
-               tpm_workers=data["tpm_workers"])
+               tpm_workers=data["tpm_workers"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
+               migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]))
     made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]
     if made.policies:
         made.mode = made.policies[0][2]

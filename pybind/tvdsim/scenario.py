@@ -59,7 +59,7 @@ class Scenario:
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
                  controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False,
                  message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
-                 tpm_workers: int = 0) -> None:
+                 tpm_workers: int = 0, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
         self.name, self.seed, self.mode = name, seed, mode
         self.history, self.deny_all = history, deny_all
         self.capture, self.tpm_workers = capture, tpm_workers
@@ -79,6 +79,8 @@ class Scenario:
         self._origins: Dict[str, str] = {}  # "vms[3]" -> "two_tenants.py:21"
         self._message_latency = self._quantity(units.duration, message_latency, "message_latency")
         self._max_evidence_age = self._quantity(units.duration, max_evidence_age, "max_evidence_age")
+        self._migration_rate = self._quantity(units.bit_rate, migration_rate, "migration_rate")
+        self._migration_max_rate = self._quantity(units.bit_rate, migration_max_rate, "migration_max_rate")
         if policy is not None:
             self.add_policy(policy)
         _context.scenario_made(self)
@@ -164,15 +166,16 @@ class Scenario:
     def vms(self, pattern: str, *, label: Ref = "", on: Union[Ref, Sequence[Ref]] = "", memory: str = "1 GiB",
             disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False, start: bool = True,
             vlan: Union[Vid, Iterable[Vid], None] = None, image: Ref = "", tampered: Iterable[str] = (),
-            dirty_rate: str = "0 bit/s") -> List[Vm]:
+            dirty_rate: str = "0 bit/s", working_set: str = "0 B") -> List[Vm]:
         """``vms("acme[1-4]", label=acme, on=hosts[:2], vlan=10)``: four VMs, placed on the hosts in turn.
 
         ``vlan``: one, or several (the first untagged); ``image`` is what it boots and may run, ``tampered`` names what
-        differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs.
+        differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs, within ``working_set`` (none: all of it).
         """
         model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start, vlans=_vids(vlan),
                    image=str(image), tampered=_names(tampered), memory=self._quantity(units.size, memory, "memory"),
-                   dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"))
+                   dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"),
+                   working_set=self._quantity(units.size, working_set, "working_set"))
         places = _names(on) or ("",)
         return [self._add(replace(model, name=n, host=places[i % len(places)]))
                 for i, n in enumerate(things.expand(pattern))]
@@ -217,7 +220,11 @@ class Scenario:
 
     def fault(self, kind: str, *, method: str = "", receiver: Ref = "", first: int = 0, count: int = 2**64 - 1,
               probability: float = 1.0, delay: str = "0 s") -> Fault:
-        """Messages that match fare badly: ``loss``, ``delay``, ``duplicate``, or ``crash`` of the receiver."""
+        """Messages that match fare badly.
+
+        ``loss``, ``delay``, ``duplicate``; the receiver dies at the message (``crash``) or after handling it
+        (``crash_after``), the sender dies at sending it (``crash_sender``) or right after (``crash_sender_after``).
+        """
         made = Fault(kind, method, str(receiver), first, count, probability,
                      self._quantity(units.duration, delay, "delay"))
         self._origins[f"faults[{len(self.faults)}]"] = _place()
@@ -308,6 +315,8 @@ class Scenario:
             "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],
             "traffic": [things.to_spec(t) for t in self.flows], "tvds": [things.to_spec(t) for t in self.tvds],
             "verifiers": list(self.verifiers), "max_evidence_age": units.duration_text(self._max_evidence_age),
+            "migration_rate": units.bit_rate_text(self._migration_rate),
+            "migration_max_rate": units.bit_rate_text(self._migration_max_rate),
             "capture": self.capture, "tpm_workers": self.tpm_workers,
             "faults": [things.to_spec(f) for f in self.faults],
             "message_latency": units.duration_text(self._message_latency), "actions": self._rows(end)[0],

@@ -71,6 +71,7 @@ class Vm(Named):
     image: str = ""
     tampered: Tuple[str, ...] = ()
     dirty_rate: int = 0
+    working_set: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class Fault:
 
 _TEXT = {
     "memory": units.size_text,
+    "working_set": units.size_text,
     "size": units.size_text,
     "nic_rate": units.bit_rate_text,
     "rate": units.bit_rate_text,

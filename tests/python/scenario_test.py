@@ -93,7 +93,8 @@ def test_recurring_actions_end_with_the_run() -> None:
 
 def whole() -> tvd.Scenario:
     """Every kind of thing that a scenario can hold."""
-    s = tvd.Scenario("whole", seed=3, max_evidence_age="30 s", capture="none", tpm_workers=2)
+    s = tvd.Scenario("whole", seed=3, max_evidence_age="30 s", capture="none", tpm_workers=2, migration_rate="100 Mbit/s",
+                     migration_max_rate="500 Mbit/s")
     acme, bolt = s.label("acme", ste={"acme"}), s.label("bolt", ste={"bolt"})
     web = s.image("web", tvd.Software("/usr/sbin/nginx", "program", "serve"), tvd.Software("/etc/nginx.conf", "file"))
     hosts = s.hosts("h[1-2]", tpm="2.0", tpm_profile="fast", image=web, tampered=["kernel"], vlan_map={10: 20})
@@ -102,7 +103,7 @@ def whole() -> tvd.Scenario:
     ten = s.vlan(10, label=acme)
     s.vlan(20, label=bolt)
     a = s.vms("acme[1-2]", label=acme, on=hosts, vlan=[ten, 30], vtpm=True, image=web, tampered=["/etc/nginx.conf"],
-              dirty_rate="100 Mbit/s")
+              dirty_rate="100 Mbit/s", working_set="64 MiB")
     late = s.vm("late", label=acme, on=hosts[0], vlan=ten, start=False)
     s.tvd("acme", label=acme, vms=[late], vlans=ten)
     s.traffic(tvd.Poisson("200 /s"), size="8 KiB", among=a)

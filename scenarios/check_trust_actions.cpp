@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "scenarios/check.hpp"
+
+namespace tvdsim::scenarios {
+namespace {
+
+using models::Action;
+using models::ActionKind;
+
+constexpr std::uint32_t kLongestPayload = 9000;  // a jumbo frame's
+
+// One of the words of a kind's `mode`.
+template <std::size_t n>
+void check_mode(CheckContext& context, const Action& action, const std::string& path,
+                const std::array<std::string_view, n>& words, std::string_view what) {
+  if (std::find(words.begin(), words.end(), action.mode) != words.end()) return;
+  std::vector<std::string> known(words.begin(), words.end());
+  context.findings.error("TVD-101", context.at(path + ".mode"),
+                         fmt::format("`{}` is not {}.", action.mode, what), sim::suggest(action.mode, known));
+}
+
+const models::VmSetup* vm_of(const CheckContext& context, std::string_view name) {
+  const auto* found = context.vms.find(name);
+  return found ? &context.spec.vms[*found] : nullptr;
+}
+
+// The sender must have an interface, and on the VLAN that it is to use.
+void check_sender(CheckContext& context, const Action& action, const std::string& path) {
+  const auto* vm = vm_of(context, action.vm);
+  if (!vm) return;
+  if (vm->vlans.empty()) {
+    context.findings.error("TVD-106", context.at(path + ".vm"),
+                           fmt::format("`{}` is on no VLAN: it has no interface to send from.", action.vm),
+                           "give the VM `vlans`");
+    return;
+  }
+  const bool chooses = action.kind == ActionKind::ping || action.kind == ActionKind::send_frames;
+  if (!chooses || action.vlan == 0) return;
+  if (std::find(vm->vlans.begin(), vm->vlans.end(), action.vlan) == vm->vlans.end()) {
+    context.findings.error("TVD-106", context.at(path + ".vlan"),
+                           fmt::format("`{}` is not on VLAN {}.", action.vm, action.vlan),
+                           "a forged tag is what `vlan_hop` is for");
+  }
+}
+
+void check_verifier(CheckContext& context, const Action& action, const std::string& path) {
+  const auto& verifiers = context.spec.verifiers;
+  if (!context.refer(context.hosts, "host", action.verifier, path + ".verifier")) return;
+  if (std::find(verifiers.begin(), verifiers.end(), action.verifier) != verifiers.end()) return;
+  context.findings.error("TVD-106", context.at(path + ".verifier"),
+                         fmt::format("no verifier service runs on `{}`.", action.verifier),
+                         "name the host among `verifiers`");
+}
+
+// It can be asked, but nothing can come of it: the verdict says so, and so does the check.
+void check_subject(CheckContext& context, const Action& action, const std::string& path) {
+  const auto* vm = vm_of(context, action.vm);
+  const auto* host = context.hosts.find(action.host);
+  if (action.kind == ActionKind::attest_vm && vm && !vm->vtpm) {
+    context.findings.warning("TVD-108", context.at(path + ".vm"),
+                             fmt::format("`{}` has no vTPM: it can give no evidence.", action.vm),
+                             "give the VM `vtpm`");
+  }
+  if (action.kind == ActionKind::attest_host && host && !context.spec.hosts[*host].tpm) {
+    context.findings.warning("TVD-108", context.at(path + ".host"),
+                             fmt::format("`{}` has no TPM: it can give no evidence.", action.host),
+                             "give the host `tpm`");
+  }
+}
+
+}  // namespace
+
+void check_network_action(CheckContext& context, const Action& action, const std::string& path) {
+  const auto bad = [&](std::string_view code, std::string_view field, std::string message,
+                       std::string help = {}) {
+    context.findings.error(code, context.at(fmt::format("{}.{}", path, field)), std::move(message),
+                           std::move(help));
+  };
+  switch (action.kind) {
+    case ActionKind::ping:
+    case ActionKind::send_frames:
+    case ActionKind::spoof_mac:
+    case ActionKind::vlan_hop:
+      check_sender(context, action, path);
+      if (action.vm == action.other)
+        bad("TVD-106", "other", fmt::format("`{}` would talk to itself.", action.vm));
+      if (action.kind == ActionKind::vlan_hop) check_vid(context, action.vlan, path + ".vlan");
+      if (action.kind == ActionKind::send_frames && action.count == 0)
+        bad("TVD-110", "count", "0 frames are none.");
+      if (action.kind == ActionKind::send_frames && action.size > kLongestPayload) {
+        bad("TVD-110", "size",
+            fmt::format("size={}: a frame carries {} bytes at most.", action.size, kLongestPayload));
+      }
+      break;
+    case ActionKind::create_vlan:
+    case ActionKind::set_port:
+      check_vlan(context, action.vlan, path + ".vlan");
+      if (action.kind == ActionKind::set_port)
+        check_mode(context, action, path, std::array<std::string_view, 2>{"carry", "prune"},
+                   "a way to set a port");
+      break;
+    case ActionKind::map_vlan:
+      check_vlan(context, action.vlan, path + ".vlan");
+      check_vid(context, action.to_vlan, path + ".to_vlan");
+      break;
+    default:
+      break;
+  }
+}
+
+void check_trust_action(CheckContext& context, const Action& action, const std::string& path) {
+  const auto* vm = vm_of(context, action.vm);
+  switch (action.kind) {
+    case ActionKind::attest_vm:
+    case ActionKind::attest_host:
+      check_verifier(context, action, path);
+      check_subject(context, action, path);
+      break;
+    case ActionKind::run_program:
+    case ActionKind::tamper_file:
+      if (action.path.empty())
+        context.findings.error("TVD-103", context.at(path + ".path"), "a path is empty.");
+      break;
+    case ActionKind::lie:
+      check_mode(context, action, path,
+                 std::array<std::string_view, 7>{"replay_quote", "truncate_log", "reorder_log", "edit_log",
+                                                 "clean_log", "silent", "honest"},
+                 "a way to lie");
+      if (vm && !vm->vtpm) {
+        context.findings.error("TVD-106", context.at(path + ".vm"),
+                               fmt::format("`{}` has no vTPM, so no agent that could lie.", action.vm),
+                               "give the VM `vtpm`");
+      }
+      break;
+    case ActionKind::suppress_audit:
+      check_mode(context, action, path, std::array<std::string_view, 4>{"drop", "alter", "delay", "none"},
+                 "what can befall an audit log");
+      break;
+    case ActionKind::create_tvd:
+      context.refer(context.tvds, "domain", action.tvd, path + ".tvd");
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace tvdsim::scenarios
