@@ -25,12 +25,17 @@ std::string_view to_text(Appraisal verdict) noexcept {
 
 }  // namespace
 
+sim::ServiceId Toolstack::appraiser() const {
+  if (world_.appraiser.exists() || world_.setup.verifiers.empty()) return world_.appraiser;
+  return world_.bus.find("verifier@" + world_.setup.verifiers.front());
+}
+
 void Toolstack::appraise(std::uint64_t correlation) {
   Operation& operation = operations_.at(correlation);
   world_.engine.cancel(operation.timer);
   operation.timer = 0;
   const bool off = machine_.hypervisor->monitor().modes()[Control::target_attestation] == ControlMode::off;
-  if (off || world_.setup.verifiers.empty()) {
+  if (off || (world_.setup.verifiers.empty() && !world_.appraiser.exists())) {
     // Nothing was decided, so there is no decision: what was not asked is not permitted either, it is said to be unasked.
     world_.step(machine_.name, machine_.dom0_name, "target not appraised", world_.vm_name(operation.vm),
                 off ? "target_attestation is off" : "no verifier is there to ask", correlation);
@@ -43,7 +48,7 @@ void Toolstack::appraise(std::uint64_t correlation) {
 }
 
 void Toolstack::ask_verifier(const Operation& operation, std::uint64_t correlation) {
-  const sim::ServiceId verifier = world_.bus.find("verifier@" + world_.setup.verifiers.front());
+  const sim::ServiceId verifier = appraiser();
   if (!verifier.exists()) return;  // nobody answers, and silence is `unknown`
   world_.bus.send(machine_.service, verifier, "appraise_host", machine_.dom0_name, correlation,
                   operation.peer.value);
@@ -53,7 +58,7 @@ void Toolstack::appraised(const sim::Message& message) {
   const auto found = operations_.find(message.correlation);
   if (found == operations_.end() || found->second.stage != Stage::appraising) return;
   // Anybody may send a message of that name; only the verifier's word counts.
-  if (message.from != world_.bus.find("verifier@" + world_.setup.verifiers.front())) return;
+  if (message.from != appraiser()) return;
   const auto verdict = static_cast<Appraisal>(message.data);
   const bool known = verdict == Appraisal::trusted || verdict == Appraisal::untrusted;
   judge_target(message.correlation, known ? verdict : Appraisal::unknown);

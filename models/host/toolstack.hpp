@@ -74,10 +74,20 @@ class Toolstack {
   void alive(bool now);
 
   // The control domain's half of a policy change.
-  bool idle() const noexcept { return operations_.empty(); }
+  bool idle() const noexcept;
   const std::map<std::uint64_t, Operation>& operations() const noexcept { return operations_; }
   // A guest builds a domain of its own, if the hypervisor lets it.
   void build_for_guest(VmId guest, VmId child, std::uint64_t correlation);
+
+  // The steps by which a VM comes to run, for whoever makes VMs: place, build (takes so long), connect, run. Refused or failed,
+  // unplace() leaves nothing; place() does so itself.
+  Hypervisor::Verdicted place(VmId vm, bool starting, std::uint64_t correlation);
+  sim::Duration build(VmId vm, bool starting, std::uint64_t correlation);
+  Hypervisor::Opened connect(VmId vm, bool starting, std::uint64_t correlation);
+  void run(VmId vm, bool starting, std::uint64_t correlation);
+  void unplace(VmId vm);
+  // A policy change waits until nothing is under way here: is that so now?
+  void look_at_vote();
 
  private:
   void command(const sim::Message& message);
@@ -105,6 +115,7 @@ class Toolstack {
   bool on_migration_message(std::string_view method, const sim::Message& message);  // one of theirs?
   void reserve_answered(const sim::Message& message, bool granted);
   void appraise(std::uint64_t correlation);
+  sim::ServiceId appraiser() const;  // none: nobody is there to ask
   void ask_verifier(const Operation& operation, std::uint64_t correlation);
   void appraised(const sim::Message& message);
   void judge_target(std::uint64_t correlation, Appraisal verdict);

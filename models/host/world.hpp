@@ -85,6 +85,7 @@ struct World {
   std::vector<Machine> machines;
   std::unique_ptr<Manager> manager;
   sim::ServiceId admin;
+  sim::ServiceId appraiser;  // whom migrations ask of their targets; none: verifier@<the first of the setup>
   sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};
 
   std::uint64_t after(sim::Duration wait, Step step, sim::HostId host, std::uint64_t data);
