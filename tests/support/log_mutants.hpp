@@ -1,0 +1,132 @@
+// Every way to change a measurement log by one step: what an attacker who hides something would try first.
+//
+// A mutant is a whole log with one event or entry deleted, put in (a copy of a neighbour, or a foreign one), swapped with the
+// next, or with one byte of what it says changed; or the log cut short. Changes that leave the log saying the same are no
+// mutants and are not made: two events of different PCRs may come in either order, as no PCR knows of the other; EV_NO_ACTION
+// and the header are never extended; a violation's entry carries words that no hash covers.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vtpm/evidence/event_log.hpp"
+#include "vtpm/evidence/ima_log.hpp"
+
+namespace tvdsim::tests {
+
+using LogBytes = std::vector<std::uint8_t>;
+// Takes the kind of mutation and the mutant.
+using TakeMutant = std::function<void(const std::string&, const LogBytes&)>;
+
+namespace detail {
+
+// A log as pieces: events or entries, each with the place where it begins.
+struct Piece {
+  LogBytes bytes;
+  std::uint32_t pcr = 0;
+  bool counts = true;  // is it extended?
+};
+
+inline LogBytes joined(const std::vector<Piece>& pieces) {
+  LogBytes out;
+  for (const Piece& piece : pieces) out.insert(out.end(), piece.bytes.begin(), piece.bytes.end());
+  return out;
+}
+
+// With `open_end`, what comes after the last piece that counts is read by nobody: a copy of it there is no mutant.
+inline void restructured(const std::vector<Piece>& pieces, const Piece& foreign, bool open_end,
+                         const TakeMutant& take) {
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (!pieces[i].counts) continue;
+    auto changed = pieces;
+    changed.erase(changed.begin() + static_cast<std::ptrdiff_t>(i));
+    take("deletion", joined(changed));
+    if (!open_end || (i + 1 < pieces.size() && pieces[i + 1].counts)) {
+      changed = pieces;
+      changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(i), pieces[i]);
+      take("insertion", joined(changed));
+    }
+    changed = pieces;
+    changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(i), foreign);
+    changed[i].pcr = pieces[i].pcr;
+    take("insertion", joined(changed));
+    // With the next of the same PCR, whatever lies between.
+    for (std::size_t j = i + 1; j < pieces.size(); ++j) {
+      if (!pieces[j].counts || pieces[j].pcr != pieces[i].pcr) continue;
+      if (pieces[j].bytes != pieces[i].bytes) {
+        changed = pieces;
+        std::swap(changed[i], changed[j]);
+        take("swap", joined(changed));
+      }
+      break;
+    }
+    changed.assign(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(i));
+    take("truncation", joined(changed));
+    changed.push_back(pieces[i]);
+    changed.back().bytes.resize(pieces[i].bytes.size() / 2);
+    take("truncation", joined(changed));
+  }
+}
+
+}  // namespace detail
+
+// `stride` thins out the changed bytes of an event's words; digests, PCRs and types are changed byte by byte.
+inline void event_log_mutants(std::span<const std::uint8_t> log, std::size_t stride, const TakeMutant& take) {
+  const vtpm::EventLog parsed = vtpm::EventLog::parse(log);
+  std::vector<detail::Piece> pieces;
+  const auto events = parsed.events();
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const std::size_t end = i + 1 < events.size() ? events[i + 1].offset : log.size() - parsed.padding();
+    pieces.push_back({LogBytes(log.begin() + static_cast<std::ptrdiff_t>(events[i].offset),
+                               log.begin() + static_cast<std::ptrdiff_t>(end)),
+                      events[i].pcr, events[i].type != vtpm::kNoAction});
+  }
+  detail::Piece foreign;
+  for (const detail::Piece& piece : pieces) {
+    if (piece.counts) foreign = piece;
+  }
+  foreign.bytes[4 + 4 + 4 + 2] ^= 0x55;  // another digest
+  detail::restructured(pieces, foreign, false, take);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (!pieces[i].counts) continue;
+    const std::size_t words = pieces[i].bytes.size() - events[i].data.size();
+    for (std::size_t at = 0; at < pieces[i].bytes.size(); at += at < words ? 1 : stride) {
+      LogBytes changed(log.begin(), log.end());
+      changed[events[i].offset + at] ^= 0x01;
+      take("edit", changed);
+    }
+  }
+}
+
+// A binary IMA log; only its first `upto` entries, those that a quote covers, are changed.
+inline void ima_log_mutants(std::span<const std::uint8_t> log, std::size_t upto, const TakeMutant& take) {
+  const vtpm::ImaLog parsed = vtpm::ImaLog::parse(log);
+  std::vector<detail::Piece> pieces;
+  std::vector<std::size_t> starts;
+  std::size_t at = 0;
+  for (const vtpm::ImaEntry& entry : parsed.entries()) {
+    const std::size_t size = 4 + 20 + 4 + entry.shape->name.size() + 4 + entry.data.size();
+    starts.push_back(at);
+    pieces.push_back({LogBytes(log.begin() + static_cast<std::ptrdiff_t>(at),
+                               log.begin() + static_cast<std::ptrdiff_t>(at + size)),
+                      entry.pcr, starts.size() <= upto});
+    at += size;
+  }
+  detail::Piece foreign = pieces.back();
+  foreign.bytes[4] ^= 0x55;
+  detail::restructured(pieces, foreign, true, take);
+  for (std::size_t i = 0; i < std::min(upto, pieces.size()); ++i) {
+    const bool violation = parsed.entries()[i].violation();
+    const std::size_t covered = violation ? 4 + 20 : pieces[i].bytes.size();
+    for (std::size_t byte = 0; byte < covered; ++byte) {
+      LogBytes changed(log.begin(), log.end());
+      changed[starts[i] + byte] ^= 0x01;
+      take("edit", changed);
+    }
+  }
+}
+
+}  // namespace tvdsim::tests
