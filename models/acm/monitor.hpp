@@ -118,6 +118,10 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   // Swaps policy, labels and wall as a whole; the caller has dealt with every blocker. No ticket may be open.
   void replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch);
 
+  // The host and its control domain get another label. False, and nothing changed: the wall excludes it. Who runs here has been
+  // looked at before.
+  bool relabel_host(VmId control_domain, LabelId label) noexcept;
+
   // How often each hook decided, and denied: exact, whatever the trace stores.
   struct Count {
     std::uint64_t evaluated = 0, denied = 0, warned = 0;

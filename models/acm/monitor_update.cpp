@@ -112,13 +112,16 @@ void Monitor::plan_links(const Policy& next, std::span<const Link> links, const 
   for (std::uint32_t i = 0; i < links.size(); ++i) {
     const Link& link = links[i];
     const bool resource = link.hook == Hook::disk_assign || link.hook == Hook::disk_attach;
-    if (setup_.modes[resource ? Control::resource_check : Control::ste] != ControlMode::on) continue;
+    const bool vlan = link.hook == Hook::vlan_join;
+    const Control control = resource ? Control::resource_check : vlan ? Control::vlan_label : Control::ste;
+    if (setup_.modes[control] != ControlMode::on) continue;
     const LabelId subject = carried_over(*policy_, link.subject_label, next);
     const LabelId object = carried_over(*policy_, link.object_label, next);
     const bool vanished = !subject.exists() || !object.exists();
     if (!vanished && next.shares(subject, object)) continue;
     const Rule rule = vanished   ? Rule::unlabelled
                       : resource ? Rule::resource_no_common_type
+                      : vlan     ? Rule::vlan_no_common_type
                                  : Rule::no_common_type;
     const std::string why =
         vanished ? fmt::format("label {} does not exist under policy `{}`",
@@ -132,6 +135,23 @@ void Monitor::plan_links(const Policy& next, std::span<const Link> links, const 
                                     party(*policy_, name_of, link.object, link.object_label), why),
                         i});
   }
+}
+
+bool Monitor::relabel_host(VmId control_domain, LabelId label) noexcept {
+  const auto own = std::ranges::find(state_->running, control_domain, &Running::vm);
+  if (own != state_->running.end()) {
+    const auto counts = [&](LabelId which) { return which.value < policy_->vm_labels(); };
+    if (counts(own->label)) wall_.stop(own->label);
+    const bool walled = setup_.modes[Control::wall] == ControlMode::on && policy_->def().has_wall;
+    if (walled && wall_.conflict(label).exists) {
+      if (counts(own->label)) wall_.take(own->label);
+      return false;
+    }
+    if (counts(label)) wall_.take(label);
+    own->label = label;
+  }
+  setup_.host_label = label;
+  return true;
 }
 
 void Monitor::replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch) {

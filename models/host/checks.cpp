@@ -7,8 +7,10 @@
 
 #include "models/host/hypervisor.hpp"
 #include "models/host/native_device.hpp"
+#include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
+#include "models/host/tvd_host.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
 
@@ -65,6 +67,7 @@ std::string check_domains(const Machine& machine) {
     if ((builds && operation.stage == Toolstack::Stage::working) || operation.kind == Toolstack::Kind::arrive)
       ++operations;
   }
+  operations += machine.domain_builder->places();
   if (operations != open)
     return fmt::format("a place is kept on {} for an operation that is over", machine.name);
   return {};
@@ -234,6 +237,10 @@ std::string find_broken_invariant(const World& world) {
       if (!broken.empty()) return broken;
     }
   }
+  if (world.network) {
+    if (std::string broken = world.network->check(); !broken.empty()) return broken;
+  }
+  if (std::string broken = world.tvds.find_broken(world.domains); !broken.empty()) return broken;
   return check_copies(world);
 }
 
@@ -255,6 +262,11 @@ std::string hash_of_state(const World& world) {
     hash.add(down ? 0 : static_cast<std::uint64_t>(state)).add(world.domains.busy[vm]);
     for (const sim::DiskId disk : world.domains.disks[vm]) hash.add(disk.value);
     hash.add(world.domains.memory[vm]->taken_pages());
+  }
+  for (std::uint32_t i = 0; i < world.tvds.count(); ++i) {
+    const auto& tvd = world.tvds.tvd(i);
+    hash.add(static_cast<std::uint64_t>(tvd.state)).add(tvd.labels.front());
+    for (const VmId member : tvd.members) hash.add(member.value);
   }
   for (std::uint32_t i = 0; i < world.disks.count(); ++i) {
     const VirtualDisk& disk = world.disks.disk({i});

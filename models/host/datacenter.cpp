@@ -11,8 +11,10 @@
 #include "models/host/hypervisor.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
+#include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
+#include "models/host/tvd_host.hpp"
 #include "models/host/vm_backend.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
@@ -30,7 +32,7 @@ namespace {
 constexpr std::array<std::string_view, static_cast<std::size_t>(Step::count)> kStepNames = {
     "host.start_checked", "host.built",       "host.stopped", "host.saved",
     "host.switched",      "host.resend",      "host.lease",   "host.transferred",
-    "host.io_served",     "host.io_answered", "host.attached"};
+    "host.io_served",     "host.io_answered", "host.attached", "host.domain_built"};
 
 // To whom a command goes: its VM's or host's toolstack, the manager, or nobody (guests and faults act where they are).
 enum class Way : std::uint8_t { toolstack, manager, guest, fault };
@@ -43,6 +45,10 @@ Way way_of(ActionKind kind) {
     case ActionKind::label_vm:
     case ActionKind::label_disk:
     case ActionKind::update_policy:
+    case ActionKind::create_tvd:
+    case ActionKind::create_vlan:
+    case ActionKind::set_port:
+    case ActionKind::relabel_host:
       return Way::manager;
     case ActionKind::connect:
     case ActionKind::disconnect:
@@ -53,6 +59,10 @@ Way way_of(ActionKind kind) {
     case ActionKind::create_domain:
     case ActionKind::tpm_extend:
     case ActionKind::tpm_read:
+    case ActionKind::ping:
+    case ActionKind::send_frames:
+    case ActionKind::vlan_hop:
+    case ActionKind::spoof_mac:
       return Way::guest;
     case ActionKind::crash_vm:
     case ActionKind::kill_backend:
@@ -92,6 +102,7 @@ struct Datacenter::Impl {
   void fault(std::uint64_t correlation, const Action& action);
   void crash_vm(std::uint64_t correlation, const Action& action);
   void look() {
+    if (world.after_event) world.after_event(world.after_event_self);
     if (watching && broken.empty()) broken = find_broken_invariant(world);
   }
 };
@@ -111,6 +122,10 @@ void Datacenter::Impl::build() {
   world.policy_active(*setup.policies.front(), PolicyEpoch{0});
   add_hosts();
   add_vms();
+  if (Network::wanted(setup)) {
+    world.network = std::make_unique<Network>(world);
+    world.manager->start_network();
+  }
   for (const sim::FaultRule& rule : setup.faults) world.bus.add_fault(rule);
   start_vms();
 }
@@ -138,6 +153,7 @@ void Datacenter::Impl::add_hosts() {
     machine.drivers = std::make_unique<SplitDrivers>(world, machine);
     machine.devices = std::make_unique<NativeDevices>(world, machine, row.devices);
     machine.toolstack = std::make_unique<Toolstack>(world, machine);
+    machine.domain_builder = std::make_unique<TvdHost>(world, machine);
     machine.service =
         world.bus.add(machine.dom0_name, sim::MessageHandler::to<&Toolstack::on_message>(*machine.toolstack));
     world.bus.watch(machine.service, sim::ServiceWatch::to<&Toolstack::alive>(*machine.toolstack));
@@ -150,7 +166,7 @@ void Datacenter::Impl::add_vms() {
     const sim::HostId where = host(row.host);
     TVDSIM_ASSERT(where.exists(), "a VM is set up on a host that is not there");
     const sim::VmId vm = world.domains.add(world.truth, row.name, row.label, where, row.memory);
-    world.domains.vif[vm.value] = row.vif;
+    world.domains.vif[vm.value] = row.vif || !row.vlans.empty();
     world.domains.vtpm[vm.value] = row.vtpm;
     world.domains.dirty_rate[vm.value] = row.dirty_rate;
     world.domains.working_set[vm.value] = row.working_set;
@@ -160,11 +176,12 @@ void Datacenter::Impl::add_vms() {
       world.domains.disks[vm.value].push_back(id);
     }
   }
+  world.tvds.resolve(world.domains, world.disks);
 }
 
 void Datacenter::Impl::start_vms() {
   for (const VmSetup& row : setup.vms) {
-    if (!row.start) continue;
+    if (!row.start || !world.tvds.exists(world.domains.find(row.name))) continue;
     Action action;
     action.kind = ActionKind::start_vm;
     action.vm = row.name;
@@ -182,6 +199,10 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
   const std::uint64_t correlation = event.data;
   const Action action = world.commands.action(correlation);
   world.commands.begin(correlation);
+  if (const std::string absent = world.tvds.absent_part(action, world.domains, world.disks); !absent.empty()) {
+    world.commands.close(correlation, Result::failed, absent);
+    return look();
+  }
   switch (way_of(action.kind)) {
     case Way::guest:
       guest_acts(world, correlation, action);
@@ -194,7 +215,7 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
       break;
     case Way::toolstack: {
       const bool at_host = action.kind == ActionKind::start_vm || action.kind == ActionKind::resume_vm ||
-                           action.kind == ActionKind::restart_backend;
+                           action.kind == ActionKind::restart_backend || action.kind == ActionKind::map_vlan;
       const sim::HostId named = at_host && !action.host.empty() ? host(action.host) : sim::HostId::none();
       const sim::VmId vm = world.domains.find(action.vm);
       send(correlation, named.exists() ? world.machine(named).service : world.machine_of(vm).service);
@@ -306,6 +327,7 @@ void Datacenter::Impl::check_names(const Action& action) const {
     if (field == "disk") need(field, action.disk, world.disks.find(action.disk).exists());
     if (field == "host" && !(optional && action.host.empty()))
       need(field, action.host, host(action.host).exists());
+    if (field == "tvd") need(field, action.tvd, world.tvds.find(action.tvd) != TvdTable::kNone);
     if (field == "policy") need(field, action.policy, action.policy_index < setup.policies.size());
     const bool backend =
         action.kind == ActionKind::kill_backend || action.kind == ActionKind::restart_backend;
@@ -353,6 +375,12 @@ VmState Datacenter::state(sim::VmId vm) const noexcept { return impl_->world.dom
 sim::HostId Datacenter::where(sim::VmId vm) const noexcept { return impl_->world.domains.where.at(vm.value); }
 Hypervisor& Datacenter::hypervisor(sim::HostId host) noexcept {
   return *impl_->world.machine(host).hypervisor;
+}
+void Datacenter::on_frame(void (*call)(void*, sim::Time, std::string_view, std::span<const std::uint8_t>), void* self) {
+  if (impl_->world.network) impl_->world.network->on_frame(call, self);
+}
+std::string Datacenter::plumbing(sim::HostId host) const {
+  return impl_->world.network ? plumbing_script(impl_->world.network->fabric().plumbing(host)) : std::string{};
 }
 const TruthReader& Datacenter::truth() const noexcept { return impl_->world.truth.reader(); }
 std::string Datacenter::check_invariants() const { return find_broken_invariant(impl_->world); }

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,7 +89,8 @@ struct SwitchSetup {
 };
 struct VlanSetup {
   std::uint32_t vid = 0;
-  std::string label;  // VM label
+  std::string label;   // VM label
+  bool exists = true;  // else the action create_vlan makes it; one that a TvdSetup names is made with that domain
 };
 // Frames between members of `among`, drawn pair by pair.
 struct TrafficSetup {
@@ -156,6 +158,11 @@ class Datacenter {
   VmState state(sim::VmId) const noexcept;
   sim::HostId where(sim::VmId) const noexcept;
   Hypervisor& hypervisor(sim::HostId) noexcept;
+  // Every frame from now on, as a VM or a host puts it on the wire: for frames.pcap. Never called without a network.
+  void on_frame(void (*call)(void* self, sim::Time when, std::string_view place, std::span<const std::uint8_t>),
+                void* self);
+  // Bridges and 802.1Q interfaces of the host's control domain as they are now, as a shell script; "" without a network.
+  std::string plumbing(sim::HostId) const;
   const TruthReader& truth() const noexcept;  // for tests, attacks and reports only
 
   World& world() noexcept;  // the parts by themselves, for tests

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/host/hypervisor.hpp"
+#include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/vm_backend.hpp"
@@ -107,6 +108,7 @@ struct Guest {
     const std::string label = world.domains.label_name[vm.value];
     const sim::VmId child =
         world.domains.add(world.truth, name, label, machine.id, world.domains.size[vm.value]);
+    world.tvds.labelled(child, world.domains);
     machine.toolstack->build_for_guest(vm, child, correlation);
   }
 };
@@ -119,6 +121,10 @@ sim::VmId find_domain(const World& world, std::string_view name, sim::VmId of) {
 }
 
 void guest_acts(World& world, std::uint64_t correlation, const Action& action) {
+  if (Network::is_guest_action(action.kind)) {
+    if (world.network) return world.network->guest_acts(correlation, action);
+    return world.commands.close(correlation, Result::failed, "there is neither a VLAN nor a switch");
+  }
   const sim::VmId vm = world.domains.find(action.vm);
   const Guest guest{
       world, correlation, action, vm, find_domain(world, action.other, vm), world.machine_of(vm)};

@@ -141,6 +141,14 @@ void Hypervisor::retire(VmId vm) {
   std::erase_if(domains_, [&](const Domain& each) { return each.vm == vm; });
 }
 
+bool Hypervisor::relabel(LabelId label) {
+  if (!monitor_.relabel_host(dom0_, label)) return false;
+  world_.truth.halts(world_.engine.now(), dom0_name_, name_);
+  world_.domains.label_name[dom0_.value] = monitor_.policy().label_name(label);
+  world_.truth.runs(world_.engine.now(), dom0_name_, name_, world_.domains.label_name[dom0_.value]);
+  return true;
+}
+
 const Hypervisor::Domain* Hypervisor::find(VmId vm) const noexcept {
   const auto found =
       std::find_if(domains_.begin(), domains_.end(), [&](const Domain& d) { return d.vm == vm; });

@@ -82,6 +82,8 @@ class Hypervisor {
   void pause(VmId vm);    // keeps its place
   void unpause(VmId vm);
   void retire(VmId vm);  // it no longer runs here: links closed, place free
+  // Host and control domain get another label; false: the wall excludes it, and nothing changed.
+  bool relabel(LabelId label);
   const Domain* find(VmId vm) const noexcept;
   std::span<const Domain> domains() const noexcept { return domains_; }
   bool control_domain_counted() const noexcept { return control_domain_counted_; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "models/host/native_device.hpp"
+#include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/vm_backend.hpp"
@@ -59,6 +60,10 @@ Hypervisor::Verdicted Toolstack::check_resources(VmId vm, std::uint64_t correlat
     auto verdict = machine_.drivers->may_attach_vtpm(vm, vm, correlation);
     if (!verdict && answer) answer = std::move(verdict);
   }
+  if (world_.domains.vif[vm.value] && world_.network) {
+    auto verdict = world_.network->may_join(machine_, vm, correlation);
+    if (!verdict && answer) answer = std::move(verdict);
+  }
   return answer;
 }
 
@@ -87,39 +92,62 @@ void Toolstack::decide(std::uint64_t correlation) {
     const auto build = hypervisor.may_build(machine_.dom0, vm, correlation);
     if (!build) return refuse(Result::refused, build.why);
   }
-  const auto admitted = hypervisor.admit(starting ? Hook::vm_start : Hook::vm_resume, vm, correlation);
-  if (!admitted) return refuse(Result::refused, admitted.why);
-  const auto resources = check_resources(vm, correlation);
-  if (!resources) {
-    hypervisor.abandon(vm);
-    return refuse(Result::refused, resources.why);
-  }
-  auto& domains = world_.domains;
-  for (const sim::DiskId disk : domains.disks[vm.value]) world_.disks.disk(disk).take(vm);
-  domains.where[vm.value] = machine_.id;
+  const auto placed = place(vm, starting, correlation);
+  if (!placed) return refuse(Result::refused, placed.why);
   operations_.at(correlation).stage = Stage::working;
+  world_.after(build(vm, starting, correlation), Step::built, machine_.id, correlation);
+}
+
+Hypervisor::Verdicted Toolstack::place(VmId vm, bool starting, std::uint64_t correlation) {
+  auto admitted =
+      machine_.hypervisor->admit(starting ? Hook::vm_start : Hook::vm_resume, vm, correlation);
+  if (!admitted) return admitted;
+  auto resources = check_resources(vm, correlation);
+  if (!resources) {
+    machine_.hypervisor->abandon(vm);
+    return resources;
+  }
+  for (const sim::DiskId disk : world_.domains.disks[vm.value]) world_.disks.disk(disk).take(vm);
+  world_.domains.where[vm.value] = machine_.id;
+  return admitted;
+}
+
+sim::Duration Toolstack::build(VmId vm, bool starting, std::uint64_t correlation) {
+  const auto& domains = world_.domains;
   world_.enter(vm, VmState::building, starting ? "start" : "resume", correlation);
   const auto devices = domains.disks[vm.value].size() + domains.vif[vm.value] + domains.vtpm[vm.value];
   const sim::Duration work = starting ? world_.backend->build(vm) : world_.backend->restore(vm);
-  world_.after(work + world_.costs.charge(Cost::connect_device, devices), Step::built, machine_.id,
-               correlation);
+  return work + world_.costs.charge(Cost::connect_device, devices);
 }
 
 void Toolstack::built(std::uint64_t correlation) {
   const Operation operation = operations_.at(correlation);
   const VmId vm = operation.vm;
   const bool starting = operation.kind == Kind::start;
-  if (starting && world_.vtpms.exists(vm)) world_.vtpms.of(vm).restart();
-  const auto connected = machine_.drivers->connect_all(vm, correlation);
+  const auto connected = connect(vm, starting, correlation);
   if (!connected.opened) {
-    machine_.hypervisor->abandon(vm);
-    give_back_resources(vm);
+    unplace(vm);
     world_.enter(vm, starting ? VmState::refused : VmState::suspended, connected.why, correlation);
     return close(correlation, result_of(connected), connected.why);
   }
+  run(vm, starting, correlation);
+  close(correlation, Result::done, "");
+}
+
+Hypervisor::Opened Toolstack::connect(VmId vm, bool starting, std::uint64_t correlation) {
+  if (starting && world_.vtpms.exists(vm)) world_.vtpms.of(vm).restart();
+  return machine_.drivers->connect_all(vm, correlation);
+}
+
+void Toolstack::run(VmId vm, bool starting, std::uint64_t correlation) {
   machine_.hypervisor->commit(vm);
   world_.enter(vm, VmState::running, starting ? "start" : "resume", correlation);
-  close(correlation, Result::done, "");
+}
+
+void Toolstack::unplace(VmId vm) {
+  machine_.drivers->disconnect_all(vm);
+  machine_.hypervisor->abandon(vm);
+  give_back_resources(vm);
 }
 
 void Toolstack::build_for_guest(VmId guest, VmId child, std::uint64_t correlation) {

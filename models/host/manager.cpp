@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "models/host/vlan_rollout.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
@@ -31,12 +32,25 @@ Manager::Manager(World& world, std::shared_ptr<const Policy> policy)
       resend_(world.engine.kind("host.policy_resend", {[](void* self, const sim::Event& event) {
                                                          static_cast<Manager*>(self)->on_resend(event.data);
                                                        },
-                                                       this})) {}
+                                                       this})),
+      tvds_(world, monitor_, service_) {}
+
+Manager::~Manager() = default;
+
+void Manager::start_network() { rollout_ = std::make_unique<VlanRollout>(world_, service_); }
+
+bool Manager::works_on(std::uint64_t correlation) const {
+  return change_.correlation == correlation || overwriting_.contains(correlation) ||
+         (rollout_ && rollout_->works_on(correlation)) || tvds_.works_on(correlation);
+}
 
 void Manager::on_message(const sim::Message& message) {
   const std::string_view method = world_.trace.text(message.method);
   if (method == "policy_ready") return vote(message);
   if (method == "policy_done") return acknowledged(message);
+  if (method == "host_relabelled") return host_relabelled(message);
+  if (rollout_ && rollout_->on_message(method, message)) return;
+  if (tvds_.on_message(method, message)) return;
   if (seen_.size() <= message.correlation) seen_.resize(message.correlation + 1);
   if (seen_[message.correlation]) return;
   seen_[message.correlation] = true;
@@ -58,6 +72,14 @@ void Manager::command(std::uint64_t correlation) {
       return label_disk(correlation, action);
     case ActionKind::update_policy:
       return update_policy(correlation, action);
+    case ActionKind::create_tvd:
+      return tvds_.create(correlation, action);
+    case ActionKind::create_vlan:
+      return create_vlan(correlation, action);
+    case ActionKind::set_port:
+      return set_port(correlation, action);
+    case ActionKind::relabel_host:
+      return relabel_host(correlation, action);
     default:
       return answer(correlation, Result::failed, "the manager does not know this command");
   }
@@ -168,6 +190,7 @@ void Manager::label_vm(std::uint64_t correlation, const Action& action) {
     return answer(correlation, Result::failed, fmt::format("label `{}` is not a VM label", action.label));
   }
   label = action.label;
+  world_.tvds.labelled(vm, world_.domains);
   answer(correlation, Result::done, "");
 }
 

@@ -21,6 +21,7 @@
 #include "models/acm/monitor.hpp"
 #include "models/host/command_log.hpp"
 #include "models/host/hypervisor.hpp"
+#include "models/host/tvd.hpp"
 #include "sim/engine/messages.hpp"
 
 namespace tvdsim::models {
@@ -42,9 +43,12 @@ struct PolicyChange {
   }
 };
 
+class VlanRollout;
+
 class Manager {
  public:
   Manager(World& world, std::shared_ptr<const Policy> policy);
+  ~Manager();
 
   void on_message(const sim::Message& message);
   void on_overwritten(std::uint64_t correlation);  // event: a disk has been sanitized
@@ -53,9 +57,11 @@ class Manager {
   const Monitor& monitor() const noexcept { return monitor_; }
   PolicyEpoch epoch() const noexcept { return monitor_.epoch(); }
   bool changing_policy() const noexcept { return change_.correlation != 0; }
-  bool works_on(std::uint64_t correlation) const {
-    return change_.correlation == correlation || overwriting_.contains(correlation);
-  }
+  bool works_on(std::uint64_t correlation) const;
+  // Only the datacenter administrator makes VLANs: decides, for whoever gave the command.
+  Hypervisor::Verdicted may_make_vlan(std::uint16_t vid, std::uint64_t correlation);
+  VlanRollout* vlans() noexcept { return rollout_.get(); }  // null without a network
+  void start_network();  // once the network is there
   sim::ServiceId service() const noexcept { return service_; }
 
  private:
@@ -66,6 +72,10 @@ class Manager {
   void label_vm(std::uint64_t correlation, const Action& action);
   void label_disk(std::uint64_t correlation, const Action& action);
   void update_policy(std::uint64_t correlation, const Action& action);
+  void create_vlan(std::uint64_t correlation, const Action& action);
+  void set_port(std::uint64_t correlation, const Action& action);
+  void relabel_host(std::uint64_t correlation, const Action& action);
+  void host_relabelled(const sim::Message& message);
   void vote(const sim::Message& message);
   void decide_change();
   void acknowledged(const sim::Message& message);
@@ -92,8 +102,10 @@ class Manager {
   Change change_;
   std::uint32_t rounds_ = 0;
   std::set<std::uint64_t> overwriting_;
+  std::unique_ptr<VlanRollout> rollout_;
   std::vector<bool> seen_;  // commands taken up, by correlation id
   sim::EventKind overwritten_, resend_;
+  TvdMaker tvds_;
 };
 
 }  // namespace tvdsim::models

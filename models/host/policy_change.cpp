@@ -5,6 +5,7 @@
 
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
+#include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/vm_backend.hpp"
@@ -44,7 +45,14 @@ Inventory live(World& world, const Machine& machine) {
   }
   const auto& fronts = machine.drivers->fronts();
   for (std::uint32_t i = 0; i < fronts.size(); ++i) {
-    if (fronts[i].state == SplitDrivers::State::offline || fronts[i].kind != DeviceKind::vbd) continue;
+    if (fronts[i].state == SplitDrivers::State::offline) continue;
+    if (fronts[i].kind == DeviceKind::vif && world.network) {
+      for (const Monitor::Link& membership : world.network->memberships(machine, fronts[i].vm)) {
+        inventory.links.push_back(membership);
+        inventory.origins.push_back({Inventory::Of::front, i});
+      }
+    }
+    if (fronts[i].kind != DeviceKind::vbd) continue;
     const LabelId disk = hypervisor.resource_label_of(world.disks.disk(fronts[i].disk).label_name);
     inventory.links.push_back(
         {Hook::disk_attach, fronts[i].vm, VmId::none(), hypervisor.label_of(fronts[i].vm), disk});
@@ -123,8 +131,10 @@ void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlat
     const LabelId carried = carried_over(old, hypervisor.label_of({vm}), *next);
     if (carried.exists() && carried != Policy::kUnlabelled)
       world_.domains.label_name[vm] = next->label_name(carried);
+    world_.tvds.labelled({vm}, world_.domains);
   }
   hypervisor.monitor().replace(next, PolicyEpoch{change.epoch});
+  if (world_.network) world_.network->replumb(machine_);
   thaw();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "models/host/manager.hpp"
+#include "models/host/network.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
@@ -15,6 +16,7 @@ constexpr std::uint32_t kMinute = 6;          // from then on once every 2^6 res
 
 void Manager::update_policy(std::uint64_t correlation, const Action& action) {
   if (changing_policy()) return answer(correlation, Result::failed, "another policy change is under way");
+  if (tvds_.undecided()) return answer(correlation, Result::failed, "a domain is being made");
   change_ = {};
   change_.correlation = correlation;
   change_.phase = Phase::voting;
@@ -91,6 +93,13 @@ void Manager::decide_change() {
         carried_over(monitor_.policy(), resource_label(monitor_.policy(), disk.label_name), *next);
     if (carried.exists() && carried != Policy::kUnlabelled) disk.label_name = next->label_name(carried);
   }
+  if (world_.network) world_.network->rename_labels(monitor_.policy(), *next);
+  for (std::uint32_t i = 0; i < world_.tvds.count(); ++i) {
+    const std::string before = world_.tvds.tvd(i).labels.front();
+    const LabelId carried = carried_over(monitor_.policy(), vm_label(monitor_.policy(), before), *next);
+    if (carried.exists() && carried != Policy::kUnlabelled)
+      world_.tvds.renamed(before, next->label_name(carried));
+  }
   monitor_.replace(next, PolicyEpoch{change_.what.epoch});
   world_.policy_active(*next, PolicyEpoch{change_.what.epoch});
   tell_hosts("policy_commit");
@@ -106,7 +115,12 @@ void Manager::acknowledged(const sim::Message& message) {
   const bool committed = change_.phase == Phase::committing;
   const std::uint64_t blockers = change_.blockers;
   change_ = {};
+  if (committed && world_.network) {
+    for (Machine& machine : world_.machines)
+      world_.network->reconsider(machine, world_.domains.label_name[machine.dom0.value], true, message.correlation);
+  }
   if (committed) {
+    world_.tvds.forget_earlier_names();
     answer(message.correlation, Result::done,
            blockers == 0 ? "" : fmt::format("{} blockers were taken down", blockers));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "models/host/network.hpp"
 #include "models/host/vm_backend.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
@@ -79,6 +80,7 @@ Hypervisor::Opened SplitDrivers::serve(std::uint32_t at, std::uint64_t correlati
   }
   front.state = State::active;
   if (front.kind == DeviceKind::vtpm) world_.vtpms.of(front.instance);
+  if (front.kind == DeviceKind::vif && world_.network) world_.network->join(machine_, front.vm, correlation);
   world_.costs.charge(Cost::connect_device);
   world_.step(machine_.name, machine_.dom0_name, fmt::format("{} connected", to_text(front.kind)),
               world_.vm_name(front.vm), front.disk.exists() ? world_.disks.disk(front.disk).name : "",
@@ -116,6 +118,7 @@ void SplitDrivers::disconnect(std::uint32_t at) {
   if (front.state == State::offline) return;
   fail_requests(front, "the device was disconnected");
   if (front.state != State::lost) machine_.hypervisor->close_link(front.link);
+  if (front.kind == DeviceKind::vif && world_.network) world_.network->leave(machine_, front.vm);
   release(front);
 }
 
@@ -133,6 +136,7 @@ void SplitDrivers::kill_backend(DeviceKind kind) {
     machine_.hypervisor->close_link(front.link);
     front.link = LinkId::none();
     front.state = State::lost;
+    if (kind == DeviceKind::vif && world_.network) world_.network->leave(machine_, front.vm);
     fail_requests(front, "the back-end died");
   }
 }

@@ -6,6 +6,8 @@
 
 #include "models/host/native_device.hpp"
 #include "models/host/split_driver.hpp"
+#include "models/host/tvd_host.hpp"
+#include "models/host/vlan_rollout.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
 
@@ -26,11 +28,14 @@ void Toolstack::on_message(const sim::Message& message) {
   if (method == kPolicyMethods[1]) return policy_commit(message);
   if (method == kPolicyMethods[2]) return policy_abort(message);
   if (on_migration_message(method, message)) return;
+  if (machine_.domain_builder->on_decided(method, message)) return;
   if (machine_.hypervisor->frozen()) {
     deferred_.push_back(message);
     return;
   }
   if (method == "migrate_reserve") return reserve(message);
+  if (VlanRollout::at_host(world_, machine_, method, message)) return;
+  if (method == "tvd_prepare") return machine_.domain_builder->prepare(message);
   command(message);
 }
 
@@ -64,6 +69,10 @@ void Toolstack::command(const sim::Message& message) {
       return attach_vtpm(message, action);
     case ActionKind::take_device:
       return take_device(message, action);
+    case ActionKind::relabel_host:
+      return relabel_host(message, action);
+    case ActionKind::map_vlan:
+      return map_vlan(message, action);
     case ActionKind::restart_backend:
       machine_.drivers->restart_backend(*device_kind(action.device), message.correlation);
       return answer(message, Result::done, "");
@@ -78,6 +87,8 @@ void Toolstack::on_step(std::uint32_t step, std::uint64_t data) {
       return machine_.drivers->serve_ring(data);
     case Step::io_answered:
       return machine_.drivers->take_answers(data);
+    case Step::domain_built:
+      return machine_.domain_builder->built(data);
     default:
       break;
   }
@@ -137,6 +148,12 @@ void Toolstack::forget(std::uint64_t correlation) {
     world_.domains.busy[operation.vm.value] = 0;
   }
   operations_.erase(found);
+  look_at_vote();
+}
+
+bool Toolstack::idle() const noexcept { return operations_.empty() && machine_.domain_builder->idle(); }
+
+void Toolstack::look_at_vote() {
   if (vote_.pending && !vote_.voted && idle() && !world_.bus.crashed(machine_.service)) vote();
 }
 
@@ -165,6 +182,7 @@ void Toolstack::answer(const sim::Message& message, Result result, std::string_v
 void Toolstack::alive(bool now) { now ? restarted() : crashed(); }
 
 void Toolstack::crashed() {
+  machine_.domain_builder->crashed();
   const auto survives = [](Stage stage) { return stage == Stage::switching || stage == Stage::finishing; };
   while (true) {
     auto doomed = operations_.begin();

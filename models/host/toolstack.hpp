@@ -100,6 +100,8 @@ class Toolstack {
   void detach_disk(const sim::Message& message, const Action& action);
   void attach_vtpm(const sim::Message& message, const Action& action);
   void take_device(const sim::Message& message, const Action& action);
+  void relabel_host(const sim::Message& message, const Action& action);
+  void map_vlan(const sim::Message& message, const Action& action);
 
   // Steps of start and resume.
   void decide(std::uint64_t correlation);

@@ -5,8 +5,10 @@
 #include "models/host/hypervisor.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
+#include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
+#include "models/host/tvd_host.hpp"
 #include "models/host/vm_backend.hpp"
 
 namespace tvdsim::models {
@@ -22,6 +24,7 @@ World::World(sim::Engine& with, const DatacenterSetup& from)
       truth(trace),
       costs(with, from.timeless),
       disks(truth, from.disks),
+      tvds(from),
       decisions(with, domains),
       commands(with),
       migrations(with),

@@ -18,6 +18,7 @@
 #include "models/host/disk.hpp"
 #include "models/host/domain_table.hpp"
 #include "models/host/migration_log.hpp"
+#include "models/host/tvd_table.hpp"
 #include "models/host/vtpm_instance.hpp"
 #include "models/truth/record.hpp"
 #include "sim/engine/engine.hpp"
@@ -29,8 +30,10 @@ namespace tvdsim::models {
 class Hypervisor;
 class Manager;
 class NativeDevices;
+class Network;
 class SplitDrivers;
 class Toolstack;
+class TvdHost;
 class VmBackend;
 
 struct Machine {
@@ -42,6 +45,7 @@ struct Machine {
   std::unique_ptr<SplitDrivers> drivers;
   std::unique_ptr<NativeDevices> devices;
   std::unique_ptr<Toolstack> toolstack;
+  std::unique_ptr<TvdHost> domain_builder;
 
   Machine();
   Machine(Machine&&) noexcept;
@@ -61,6 +65,7 @@ enum class Step : std::uint8_t {
   io_served,      // the back-end looks at a ring; data: front-end
   io_answered,    // the front-end looks at its ring; data: front-end
   attached,       // connecting a device is done
+  domain_built,   // the VMs of a trusted virtual domain are ready
   count
 };
 
@@ -76,6 +81,7 @@ struct World {
   Costs costs;
   DomainTable domains;
   DiskStore disks;
+  TvdTable tvds;
   DecisionLog decisions;
   CommandLog commands;
   MigrationLog migrations;
@@ -84,6 +90,7 @@ struct World {
   std::unique_ptr<VmBackend> backend;
   std::vector<Machine> machines;
   std::unique_ptr<Manager> manager;
+  std::unique_ptr<Network> network;  // null when there is neither a VLAN nor a switch
   sim::ServiceId admin;
   sim::ServiceId appraiser;  // whom migrations ask of their targets; none: verifier@<the first of the setup>
   sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};

@@ -126,13 +126,19 @@ bool Fabric::has_bridge(sim::HostId host, std::uint16_t vid) const {
   return impl_->slot(impl_->hosts.at(host.value), vid) != nullptr;
 }
 
+std::uint16_t Fabric::uplink(sim::HostId host, std::uint16_t vid) const {
+  const auto* found = impl_->slot(impl_->hosts.at(host.value), vid);
+  return found ? found->uplink : Impl::kNoVlan;
+}
+
 void Fabric::map(sim::HostId host, std::uint16_t vid, std::uint16_t to) {
   auto& at = impl_->hosts.at(host.value);
   auto* mapped = impl_->slot(at, vid);
   if (!mapped || mapped->uplink == to) return;
   const std::uint16_t before = mapped->uplink;
   // An interface has one master: joining it to a bridge takes it out of another.
-  if (auto* other = impl_->slot_of_uplink(at, to)) other->uplink = Impl::kNoVlan;
+  auto* other = to == Impl::kNoVlan ? nullptr : impl_->slot_of_uplink(at, to);
+  if (other) other->uplink = Impl::kNoVlan;
   mapped->uplink = to;
   at.remapped = true;
   for (auto& each : at.slots) {

@@ -45,6 +45,8 @@ struct ProbeResult {
   End end = End::lost;
   sim::Duration round_trip;
   std::string reason;
+  std::uint32_t vid = 0;  // on which VLAN it was sent
+  sim::Time sent;
 };
 std::string_view to_text(ProbeResult::End) noexcept;
 
@@ -91,7 +93,8 @@ class Fabric {
   void make_bridge(sim::HostId host, std::uint16_t vid);
   bool remove_bridge(sim::HostId host, std::uint16_t vid);  // false: interfaces are joined to it, it stays
   bool has_bridge(sim::HostId host, std::uint16_t vid) const;
-  // The bridge of `vid` is joined to the interface of `to`; a bridge that had that interface loses it.
+  std::uint16_t uplink(sim::HostId host, std::uint16_t vid) const;  // VID of its interface; 0: it has none
+  // The bridge of `vid` is joined to the interface of `to` (0: to none); a bridge that had that interface loses it.
   void map(sim::HostId host, std::uint16_t vid, std::uint16_t to);
   HostPlumbing plumbing(sim::HostId host) const;
 

@@ -152,7 +152,7 @@ void Fabric::Impl::finish_probe(std::uint32_t number, ProbeResult::End end) {
   const Probe probe = found->second;
   probes.erase(found);
   if (probe.timer != 0) engine.cancel(probe.timer);
-  ProbeResult result{probe.tag, end, {}, {}};
+  ProbeResult result{probe.tag, end, {}, {}, probe.vid, probe.sent};
   if (end == ProbeResult::End::answered) result.round_trip = engine.now() - probe.sent;
   if (end == ProbeResult::End::refused) {
     result.reason = probe.vid ? fmt::format("it has no interface in VLAN {}", probe.vid) : "it is on no VLAN";
