@@ -65,6 +65,7 @@ template <class Visitor, PartOf<models::VlanSetup> Part>
 void fields(Visitor& v, Part& vlan) {
   v.count("vid", vlan.vid, true);
   v.required("label", vlan.label);
+  v.flag("exists", vlan.exists);
 }
 
 template <class Visitor, PartOf<models::ImageSetup> Part>
