@@ -263,6 +263,16 @@ std::string hash_of_state(const World& world) {
     for (const sim::DiskId disk : world.domains.disks[vm]) hash.add(disk.value);
     hash.add(world.domains.memory[vm]->taken_pages());
   }
+  if (world.network) {
+    for (const Network::Vlan& vlan : world.network->vlans()) {
+      hash.add(vlan.vid).add(vlan.label).add(vlan.exists);
+      const Fabric& fabric = world.network->fabric();
+      for (const Machine& machine : world.machines)
+        hash.add(fabric.has_bridge(machine.id, vlan.vid)).add(fabric.allowed(machine.id, vlan.vid));
+    }
+    for (std::uint32_t vm = 0; vm < world.domains.count(); ++vm)
+      hash.add(world.network->fabric().connected({vm}));
+  }
   for (std::uint32_t i = 0; i < world.tvds.count(); ++i) {
     const auto& tvd = world.tvds.tvd(i);
     hash.add(static_cast<std::uint64_t>(tvd.state)).add(tvd.labels.front());
