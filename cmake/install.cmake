@@ -21,6 +21,7 @@ set(finder_SQLite::SQLite3 "find_dependency(SQLite3)")
 set(finder_Threads::Threads "find_dependency(Threads)")
 set(finder_Boost::headers "find_dependency(Boost 1.74)")
 set(finder_SimGrid::SimGrid "tvdsim_find_plain(SimGrid::SimGrid simgrid/s4u.hpp simgrid libsimgrid-dev)")
+set(finder_dl "")  # with the C library
 set(finder_libpcap::libpcap "tvdsim_find_plain(libpcap::libpcap pcap/pcap.h pcap libpcap-dev)")
 set(finder_libtpms::libtpms "tvdsim_find_plain(libtpms::libtpms libtpms/tpm_library.h tpms libtpms-dev)")
 
