@@ -10,18 +10,29 @@
 
 #include "sim/base/error.hpp"
 #include "vtpm/device/commands.hpp"
+#include "vtpm/device/tpm_surroundings.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
 
 using Bytes = LibtpmsDevice::Bytes;
 
+// The callbacks get no word about which copy calls them: it is the one that this thread is in.
+thread_local TpmLibrary* inside = nullptr;
+
+class Visit {
+ public:
+  explicit Visit(TpmLibrary& library) : outer_(inside) { inside = &library; }
+  ~Visit() { inside = outer_; }
+  Visit(const Visit&) = delete;
+
+ private:
+  TpmLibrary* outer_;
+};
+
 // The library's only file, `permall`. It writes it while it manufactures and reads it back before the first command; state
 // that is handed over by TPMLIB_SetState goes before it.
-Bytes& permall() {
-  static Bytes file;
-  return file;
-}
+Bytes& permall() { return inside->permall; }
 TPM_RESULT nvram_init() { return TPM_SUCCESS; }
 TPM_RESULT nvram_load(unsigned char** data, std::uint32_t* length, std::uint32_t, const char* name) {
   if (std::strcmp(name, TPM_PERMANENT_ALL_NAME) != 0 || permall().empty())
@@ -42,7 +53,7 @@ TPM_RESULT nvram_delete(std::uint32_t, const char* name, TPM_BOOL) {
 }
 TPM_RESULT io_init() { return TPM_SUCCESS; }
 TPM_RESULT io_locality(TPM_MODIFIER_INDICATOR* locality, std::uint32_t) {
-  *locality = 0;
+  *locality = TpmSurroundings::locality();
   return TPM_SUCCESS;
 }
 TPM_RESULT io_presence(TPM_BOOL* present, std::uint32_t) {
@@ -81,98 +92,105 @@ void demand(TPM_RESULT code, std::string_view doing) {
   throw sim::WorldError(fmt::format("libtpms, {}", doing), library_code(code));
 }
 
-Bytes take_state(TPMLIB_StateType type, std::string_view doing) {
+}  // namespace
+
+Bytes LibtpmsDevice::take_state(TPMLIB_StateType type, std::string_view doing) {
   unsigned char* data = nullptr;
   std::uint32_t size = 0;
-  demand(TPMLIB_GetState(type, &data, &size), doing);
+  demand(lib_.get_state(type, &data, &size), doing);
   Bytes out(data, data + size);
   std::free(data);
   return out;
 }
 
-void give_state(TPMLIB_StateType type, std::span<const std::uint8_t> state, std::string_view doing) {
-  demand(TPMLIB_SetState(type, state.data(), static_cast<std::uint32_t>(state.size())), doing);
+void LibtpmsDevice::give_state(TPMLIB_StateType type, std::span<const std::uint8_t> state,
+                               std::string_view doing) {
+  demand(lib_.set_state(type, state.data(), static_cast<std::uint32_t>(state.size())), doing);
 }
 
 // Choosing the other version and back drops every blob that the library has cached.
-void drop_cached_state() {
-  demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_1_2), "choosing TPM 1.2 for a moment");
-  demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
+void LibtpmsDevice::drop_cached_state() {
+  demand(lib_.choose_version(TPMLIB_TPM_VERSION_1_2), "choosing TPM 1.2 for a moment");
+  demand(lib_.choose_version(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
 }
 
-// Sets the library up once; what a sound TPM's permanent state is, is kept to clean the globals after a bad blob.
-const Bytes& sound_state() {
-  static const Bytes sound = [] {
-    demand(TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
-    libtpms_callbacks callbacks{sizeof(libtpms_callbacks),
-                                nvram_init,
-                                nvram_load,
-                                nvram_store,
-                                nvram_delete,
-                                io_init,
-                                io_locality,
-                                io_presence};
-    demand(TPMLIB_RegisterCallbacks(&callbacks), "registering callbacks");
-    demand(TPMLIB_MainInit(), "manufacturing the first TPM");
-    Bytes state = take_state(TPMLIB_STATE_PERMANENT, "reading the first TPM's state");
-    TPMLIB_Terminate();
-    return state;
-  }();
-  return sound;
+// Sets the copy up once; what a sound TPM's permanent state is, is kept to clean the globals after a bad blob.
+void LibtpmsDevice::set_up() {
+  if (!lib_.sound.empty()) return;
+  demand(lib_.choose_version(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
+  libtpms_callbacks callbacks{sizeof(libtpms_callbacks),
+                              nvram_init,
+                              nvram_load,
+                              nvram_store,
+                              nvram_delete,
+                              io_init,
+                              io_locality,
+                              io_presence};
+  demand(lib_.register_callbacks(&callbacks), "registering callbacks");
+  // A stream of nobody's: the first visitor's own must not depend on being the first.
+  TpmStream nobody(0, "");
+  const TpmSurroundings here(nobody, {}, 0);
+  demand(lib_.main_init(), "manufacturing the first TPM");
+  lib_.sound = take_state(TPMLIB_STATE_PERMANENT, "reading the first TPM's state");
+  lib_.terminate();
 }
 
 // A rejected blob has been unmarshalled half-way into the library's globals: a sound one goes over it, then nothing is cached.
-void clean_after_bad_state() {
-  TPMLIB_Terminate();
+void LibtpmsDevice::clean_after_bad_state() {
+  lib_.terminate();
   drop_cached_state();
-  give_state(TPMLIB_STATE_PERMANENT, sound_state(), "cleaning up after a bad state");
+  give_state(TPMLIB_STATE_PERMANENT, lib_.sound, "cleaning up after a bad state");
   drop_cached_state();
 }
 
-}  // namespace
-
 void LibtpmsDevice::power_on_manufactured() {
-  sound_state();
+  const Visit visit(lib_);
+  set_up();
   permall().clear();
-  demand(TPMLIB_MainInit(), "manufacturing a TPM");
+  demand(lib_.main_init(), "manufacturing a TPM");
 }
 
 void LibtpmsDevice::power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running) {
-  sound_state();
+  const Visit visit(lib_);
+  set_up();
   permall().clear();
   try {
     // The library takes "no data" for "explicitly none" and would then come up half-made.
     if (permanent.empty()) throw sim::WorldError("a TPM without permanent state", "state_empty");
     give_state(TPMLIB_STATE_PERMANENT, permanent, "loading a TPM's permanent state");
     if (!running.empty()) give_state(TPMLIB_STATE_VOLATILE, running, "loading a TPM's running state");
-    demand(TPMLIB_MainInit(), "powering a TPM on");
+    demand(lib_.main_init(), "powering a TPM on");
   } catch (...) {
     clean_after_bad_state();
     throw;
   }
 }
 
-void LibtpmsDevice::power_off() noexcept { TPMLIB_Terminate(); }
+void LibtpmsDevice::power_off() noexcept {
+  const Visit visit(lib_);
+  lib_.terminate();
+}
 
 Bytes LibtpmsDevice::permanent_state() {
+  const Visit visit(lib_);
   return take_state(TPMLIB_STATE_PERMANENT, "saving a TPM's permanent state");
 }
 
 Bytes LibtpmsDevice::running_state() {
+  const Visit visit(lib_);
   return take_state(TPMLIB_STATE_VOLATILE, "saving a TPM's running state");
 }
 
 Bytes LibtpmsDevice::process(std::span<const std::uint8_t> command) {
+  const Visit visit(lib_);
   // The library wants a writable command and may read its header before it looks at the size.
   Bytes writable(command.begin(), command.end());
   writable.reserve(16);
-  static unsigned char* response = nullptr;  // grown by the library, reused, never given back
-  static std::uint32_t capacity = 0;
   std::uint32_t size = 0;
-  demand(TPMLIB_Process(&response, &size, &capacity, writable.data(),
-                        static_cast<std::uint32_t>(writable.size())),
+  demand(lib_.process(&lib_.response, &size, &lib_.capacity, writable.data(),
+                      static_cast<std::uint32_t>(writable.size())),
          "executing a command");
-  return Bytes(response, response + size);
+  return Bytes(lib_.response, lib_.response + size);
 }
 
 }  // namespace tvdsim::vtpm

@@ -1,7 +1,7 @@
-// The one TPM that libtpms can hold: power on and off, state blobs, commands. TpmFleet is its only user.
+// The one TPM that a copy of libtpms can hold: power on and off, state blobs, commands. TpmFleet is its only user.
 //
 // Invariant  when a function throws, the library is powered off and its next power-on starts clean.
-// Threads    one at a time; TpmFleet checks.
+// Threads    one at a time per copy; TpmFleet checks.
 // Source     libtpms 0.9.2 tpm_library.h, and how it behaves: MainInit without state manufactures silently; ValidateState
 //            eats the state it validates; SetState needs a powered-off TPM and unmarshals into the live globals.
 #pragma once
@@ -10,19 +10,32 @@
 #include <span>
 #include <vector>
 
+#include "vtpm/device/tpm_library.hpp"
+
 namespace tvdsim::vtpm {
 
 class LibtpmsDevice {
  public:
   using Bytes = std::vector<std::uint8_t>;
 
-  static void power_on_manufactured();  // a new TPM, never used before
+  explicit LibtpmsDevice(TpmLibrary& library) : lib_(library) {}
+
+  void power_on_manufactured();  // a new TPM, never used before
   // Without `running` the TPM comes up as after a power cut.
-  static void power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running);
-  static void power_off() noexcept;
-  static Bytes permanent_state();
-  static Bytes running_state();
-  static Bytes process(std::span<const std::uint8_t> command);
+  void power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running);
+  void power_off() noexcept;
+  Bytes permanent_state();
+  Bytes running_state();
+  Bytes process(std::span<const std::uint8_t> command);
+
+ private:
+  Bytes take_state(TPMLIB_StateType type, std::string_view doing);
+  void give_state(TPMLIB_StateType type, std::span<const std::uint8_t> state, std::string_view doing);
+  void drop_cached_state();
+  void set_up();
+  void clean_after_bad_state();
+
+  TpmLibrary& lib_;
 };
 
 }  // namespace tvdsim::vtpm

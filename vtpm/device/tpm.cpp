@@ -3,168 +3,259 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <atomic>
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
 
 #include "sim/base/error.hpp"
 #include "vtpm/device/libtpms_device.hpp"
+#include "vtpm/device/tpm_surroundings.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-// The seat in the library: one TPM of one fleet has it, or nobody.
-struct Seat {
-  TpmState* holder = nullptr;
-  std::atomic_flag entered = ATOMIC_FLAG_INIT;
+// Numbers of no command: what is drawn then is nobody's key.
+constexpr std::uint64_t kManufacture = ~std::uint64_t{0}, kParking = kManufacture - 1;
+
+struct Tpm {
+  Tpm(std::uint64_t seed, std::string_view name, sim::Time made) : stream(seed, name), made_at(made) {}
+  TpmState state;  // as it was parked; stale while the TPM sits in its copy
+  TpmStream stream;
+  sim::Time made_at;  // manufactured then, at the first visit
+  sim::Time last;     // its clock when it was last spoken to: parking takes no time
+  std::uint64_t commands = 0;
 };
-Seat& seat() {
-  static Seat s;
-  return s;
+
+void append(Bytes& bytes, std::uint64_t number) {
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    bytes.push_back(static_cast<std::uint8_t>(number >> shift));
 }
 
-class Entry {
+std::array<std::uint8_t, 32> sha256(const Bytes& bytes) {
+  std::array<std::uint8_t, 32> out{};
+  TVDSIM_ASSERT(EVP_Digest(bytes.data(), bytes.size(), out.data(), nullptr, EVP_sha256(), nullptr) == 1,
+                "OpenSSL has SHA-256");
+  return out;
+}
+
+bool stock_wanted() noexcept {
+  const char* asked = std::getenv("TVDSIM_LIBTPMS");
+  return asked && std::string_view(asked) == "stock";
+}
+
+// One copy of the library and who sits in it. Whoever works in it is alone: an Entry says so.
+class Home {
  public:
-  Entry() {
-    TVDSIM_ASSERT(!seat().entered.test_and_set(std::memory_order_acquire),
-                  "two threads are in the TPM library");
+  explicit Home(bool stock) : library_(TpmLibrary::borrow(stock)), device_(library_) {}
+  Home(const Home&) = delete;
+  ~Home() { TpmLibrary::give_back(library_); }
+
+  class Entry {
+   public:
+    explicit Entry(Home& home) : home_(home) {
+      TVDSIM_ASSERT(!home.library_.entered.test_and_set(std::memory_order_acquire),
+                    "two threads are in one copy of the TPM library");
+    }
+    ~Entry() { home_.library_.entered.clear(std::memory_order_release); }
+    Entry(const Entry&) = delete;
+
+   private:
+    Home& home_;
+  };
+
+  LibtpmsDevice& device() noexcept { return device_; }
+  bool holds(const Tpm& tpm) const noexcept { return library_.holder == &tpm; }
+  std::uint64_t commands = 0;
+
+  // What sits in the copy is parked. The stock library's guest may be another fleet's.
+  void leave() {
+    if (!library_.holder) return;
+    Tpm& tpm = *static_cast<Tpm*>(const_cast<void*>(library_.holder));
+    tpm.stream.begin(kParking);
+    const TpmSurroundings there(tpm.stream, tpm.last, 0);
+    tpm.state.permanent = device_.permanent_state();
+    tpm.state.running = device_.running_state();
+    device_.power_off();
+    library_.holder = nullptr;
   }
-  ~Entry() { seat().entered.clear(std::memory_order_release); }
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
+  void put_out(const Tpm& tpm) noexcept {
+    if (!holds(tpm)) return;
+    device_.power_off();
+    library_.holder = nullptr;
+  }
+  // A TPM that was never spoken to is manufactured now, as of when it was made.
+  void seat(Tpm& tpm, sim::Time now) {
+    if (!holds(tpm)) {
+      leave();
+      const bool made = !tpm.state.permanent.empty();
+      tpm.stream.begin(made ? kParking : kManufacture);
+      const TpmSurroundings here(tpm.stream, made ? now : tpm.made_at, 0);
+      if (made) {
+        device_.power_on(tpm.state.permanent, tpm.state.running);
+      } else {
+        device_.power_on_manufactured();
+      }
+      library_.holder = &tpm;
+    }
+    tpm.last = now;
+  }
+  void take_over(const Tpm& tpm) noexcept { library_.holder = &tpm; }
+
+ private:
+  TpmLibrary& library_;
+  LibtpmsDevice device_;
 };
-
-void refresh(TpmState& state) {
-  state.permanent = LibtpmsDevice::permanent_state();
-  state.running = LibtpmsDevice::running_state();
-}
-
-void leave_seat() {
-  if (!seat().holder) return;
-  refresh(*seat().holder);
-  LibtpmsDevice::power_off();
-  seat().holder = nullptr;
-}
-
-void empty_seat_of(const TpmState* state) noexcept {
-  if (seat().holder != state) return;
-  LibtpmsDevice::power_off();
-  seat().holder = nullptr;
-}
-
-void take_seat(TpmState& state) {
-  if (seat().holder == &state) return;
-  leave_seat();
-  LibtpmsDevice::power_on(state.permanent, state.running);
-  seat().holder = &state;
-}
 
 }  // namespace
 
 std::array<std::uint8_t, 32> TpmState::compute_digest() const {
   Bytes all;
   for (const Bytes* part : {&permanent, &running}) {
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-      all.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(part->size()) >> shift));
-    }
+    append(all, part->size());
     all.insert(all.end(), part->begin(), part->end());
   }
-  std::array<std::uint8_t, 32> out{};
-  unsigned size = 0;
-  TVDSIM_ASSERT(
-      EVP_Digest(all.data(), all.size(), out.data(), &size, EVP_sha256(), nullptr) == 1 && size == out.size(),
-      "OpenSSL has SHA-256");
-  return out;
+  return sha256(all);
 }
 
 struct TpmFleet::Impl {
-  // Behind pointers, so that the seat's holder stays where it is while the fleet grows. A destroyed TPM leaves a gap.
-  std::vector<std::unique_ptr<TpmState>> tpms;
+  TpmFleetSetup setup;
+  std::vector<std::unique_ptr<Home>> homes;
+  // Behind pointers, so that a copy's guest stays where it is while the fleet grows. A destroyed TPM leaves a gap.
+  std::vector<std::unique_ptr<Tpm>> tpms;
+  mutable std::shared_mutex growing;
   std::size_t living = 0;
 
-  TpmState& find(TpmId id, std::string_view doing) {
+  Tpm& find(TpmId id, std::string_view doing) {
+    const std::shared_lock guard(growing);
     if (id.value >= tpms.size())
       throw sim::WorldError(fmt::format("{}: there is no TPM {}", doing, id.value), "ENODEV");
     if (!tpms[id.value])
       throw sim::WorldError(fmt::format("{}: TPM {} was destroyed", doing, id.value), "ENODEV");
     return *tpms[id.value];
   }
+  Home& home(TpmId id) { return *homes[id.value % homes.size()]; }
 };
 
-TpmFleet::TpmFleet() : impl_(std::make_unique<Impl>()) {}
+TpmFleet::TpmFleet(TpmFleetSetup setup) : impl_(std::make_unique<Impl>()) {
+  setup.stock = setup.stock || stock_wanted() || !TpmLibrary::private_copies();
+  impl_->setup = setup;
+  const unsigned homes = setup.stock ? 1 : std::max(setup.workers, 1u);
+  for (unsigned i = 0; i < homes; ++i) impl_->homes.push_back(std::make_unique<Home>(setup.stock));
+}
 
 TpmFleet::~TpmFleet() {
-  const Entry entry;
-  for (const auto& tpm : impl_->tpms) {
-    if (tpm) empty_seat_of(tpm.get());
+  for (std::uint32_t i = 0; i < impl_->tpms.size(); ++i) {
+    if (!impl_->tpms[i]) continue;
+    Home& home = impl_->home(TpmId{i});
+    const Home::Entry entry(home);
+    home.put_out(*impl_->tpms[i]);
   }
 }
 
-TpmId TpmFleet::create() {
-  const Entry entry;
-  leave_seat();
-  impl_->tpms.push_back(std::make_unique<TpmState>());
-  try {
-    LibtpmsDevice::power_on_manufactured();
-  } catch (...) {
-    impl_->tpms.pop_back();
-    throw;
-  }
-  seat().holder = impl_->tpms.back().get();
+TpmId TpmFleet::create(std::string_view name, sim::Time now) {
+  const std::unique_lock guard(impl_->growing);
+  const auto number = static_cast<std::uint32_t>(impl_->tpms.size());
+  const std::string called = name.empty() ? fmt::format("#{}", number) : std::string(name);
+  impl_->tpms.push_back(std::make_unique<Tpm>(impl_->setup.seed, called, now));
   ++impl_->living;
-  return TpmId{static_cast<std::uint32_t>(impl_->tpms.size() - 1)};
+  return TpmId{number};
 }
 
-Bytes TpmFleet::execute(TpmId tpm, std::span<const std::uint8_t> command) {
-  const Entry entry;
-  take_seat(impl_->find(tpm, "executing a command"));
-  return LibtpmsDevice::process(command);
+Bytes TpmFleet::execute(TpmId id, std::span<const std::uint8_t> command, CommandContext context) {
+  Home& home = impl_->home(id);
+  const Home::Entry entry(home);
+  Tpm& tpm = impl_->find(id, "executing a command");
+  home.seat(tpm, context.now);
+  tpm.stream.begin(tpm.commands++);
+  ++home.commands;
+  const TpmSurroundings here(tpm.stream, context.now, context.locality);
+  return home.device().process(command);
 }
 
-void TpmFleet::power_cycle(TpmId tpm) {
-  const Entry entry;
-  TpmState& state = impl_->find(tpm, "power-cycling");
-  take_seat(state);
-  leave_seat();
-  state.running.clear();
+void TpmFleet::power_cycle(TpmId id, CommandContext context) {
+  Home& home = impl_->home(id);
+  const Home::Entry entry(home);
+  Tpm& tpm = impl_->find(id, "power-cycling");
+  home.seat(tpm, context.now);
+  home.leave();
+  tpm.state.running.clear();
 }
 
-TpmState TpmFleet::save(TpmId tpm) {
-  const Entry entry;
-  TpmState& state = impl_->find(tpm, "saving");
-  if (seat().holder == &state) leave_seat();
-  TpmState out = state;
+TpmState TpmFleet::save(TpmId id) {
+  Home& home = impl_->home(id);
+  const Home::Entry entry(home);
+  Tpm& tpm = impl_->find(id, "saving");
+  if (tpm.state.permanent.empty()) home.seat(tpm, tpm.made_at);
+  if (home.holds(tpm)) home.leave();
+  TpmState out = tpm.state;
   out.digest = out.compute_digest();
   return out;
 }
 
-void TpmFleet::load(TpmId tpm, const TpmState& state) {
-  const Entry entry;
-  TpmState& mine = impl_->find(tpm, "loading a state");
+void TpmFleet::load(TpmId id, const TpmState& state, CommandContext context) {
+  Home& home = impl_->home(id);
+  const Home::Entry entry(home);
+  Tpm& mine = impl_->find(id, "loading a state");
   if (state.permanent.empty())
     throw sim::WorldError("loading a TPM state", "state_empty", "there is no permanent part");
   if (state.digest != state.compute_digest()) {
     throw sim::WorldError("loading a TPM state", "state_digest", "the state was changed on its way");
   }
-  leave_seat();
-  auto candidate = std::make_unique<TpmState>(state);
-  LibtpmsDevice::power_on(candidate->permanent,
-                          candidate->running);  // a refusal leaves `mine` parked, as it was
-  mine = std::move(*candidate);
-  seat().holder = &mine;
+  home.leave();
+  mine.stream.begin(kParking);
+  const TpmSurroundings here(mine.stream, context.now, 0);
+  TpmState candidate = state;
+  home.device().power_on(candidate.permanent,
+                         candidate.running);  // a refusal leaves `mine` parked, as it was
+  mine.state = std::move(candidate);
+  mine.last = context.now;
+  home.take_over(mine);
 }
 
-void TpmFleet::destroy(TpmId tpm) {
-  const Entry entry;
-  empty_seat_of(&impl_->find(tpm, "destroying"));
-  impl_->tpms[tpm.value].reset();
+void TpmFleet::destroy(TpmId id) {
+  Home& home = impl_->home(id);
+  const Home::Entry entry(home);
+  home.put_out(impl_->find(id, "destroying"));
+  const std::unique_lock guard(impl_->growing);
+  impl_->tpms[id.value].reset();
   --impl_->living;
 }
 
-bool TpmFleet::exists(TpmId tpm) const noexcept {
-  return tpm.value < impl_->tpms.size() && impl_->tpms[tpm.value] != nullptr;
+bool TpmFleet::exists(TpmId id) const noexcept {
+  const std::shared_lock guard(impl_->growing);
+  return id.value < impl_->tpms.size() && impl_->tpms[id.value] != nullptr;
 }
 
 std::size_t TpmFleet::size() const noexcept { return impl_->living; }
+
+unsigned TpmFleet::workers() const noexcept { return static_cast<unsigned>(impl_->homes.size()); }
+
+std::vector<std::uint64_t> TpmFleet::commands_per_worker() const {
+  std::vector<std::uint64_t> out;
+  for (const auto& home : impl_->homes) out.push_back(home->commands);
+  return out;
+}
+
+std::string_view TpmFleet::path() const noexcept { return impl_->setup.stock ? "stock" : "private"; }
+bool TpmFleet::deterministic() const noexcept { return !impl_->setup.stock; }
+
+std::string_view TpmFleet::default_path() noexcept {
+  return stock_wanted() || !TpmLibrary::private_copies() ? "stock" : "private";
+}
+
+std::array<std::uint8_t, 32> TpmFleet::state_digest() {
+  Bytes all;
+  for (std::uint32_t i = 0; i < impl_->tpms.size(); ++i) {
+    const std::array<std::uint8_t, 32> digest =
+        exists(TpmId{i}) ? save(TpmId{i}).digest : decltype(TpmState::digest){};
+    all.insert(all.end(), digest.begin(), digest.end());
+  }
+  return sha256(all);
+}
 
 }  // namespace tvdsim::vtpm

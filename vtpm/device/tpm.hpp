@@ -1,22 +1,23 @@
 // Real TPM 2.0s, as many as memory holds, in one process.
 //
-// Each TPM is libtpms itself: it manufactures, extends, signs and refuses as the library does. The library holds one TPM
-// at a time; the others are parked as its official state blobs and come back exactly as they left: PCRs, loaded keys,
-// sessions, NV and random generator. The library is set up when the first TPM of the process is created.
+// Each TPM is libtpms itself: it manufactures, extends, signs and refuses as the library does. A copy of the library holds one
+// TPM at a time; the others are parked as its official state blobs and come back exactly as they left: PCRs, loaded keys,
+// sessions, NV and random generator. Every worker has a private copy of the library, and every TPM a home worker.
 //
-//   TpmFleet fleet;
-//   TpmId tpm = fleet.create();                       // powered on; wants TPM2_Startup first, as any TPM
-//   auto response = fleet.execute(tpm, startup_command(StartupType::clear));
+//   TpmFleet fleet({.seed = 7, .workers = 2});
+//   TpmId tpm = fleet.create("h1");                   // powered on; wants TPM2_Startup first, as any TPM
+//   auto response = fleet.execute(tpm, startup_command(StartupType::clear), {.now = engine.now()});
 //
-// Deterministic: PCR values, NV contents, response codes, and what a TPM answers after a park. Not deterministic: seeds,
-// keys, signatures, nonces and GetRandom, which the library draws from its own generator, and the TPM's clock, which follows
-// the host's. A run that lets those reach its trace must say `deterministic: false` in its manifest.
+// Deterministic on private copies: seeds, keys, signatures, nonces and clocks follow from seed, name and commands alone, at any
+// number of workers. On the stock library (no archive to make copies from, or asked for) only PCR values, NV contents and
+// response codes do; a run that lets the rest reach its trace must say `deterministic: false` in its manifest.
 //
 // Invariant  a refused load() leaves the TPM and the library as they were; a parked TPM is bit for bit its own blobs.
-// Cost       one command to the TPM in the library: the command alone (PCR_Extend about 1 us); to another one about 90 us more;
-//            create about 100 us, all on one contended core; 10 kB per parked TPM.
-// Threads    one thread at a time for all fleets of a process; entering from a second one meanwhile is our bug and aborts.
-// Leaves out TPM 1.2, locality other than 0, physical presence, freshness: an old state loads (so do real vTPMs).
+// Cost       one command to the TPM that is in its copy: the command alone (PCR_Extend about 1 us); to another one about 40 us
+//            more; a TPM that was never spoken to costs nothing but its name, then about 60 us; 10 kB per parked TPM.
+// Threads    execute() and power_cycle() of TPMs with different homes may run concurrently; a second thread in one home is our
+//            bug and aborts. create() may run beside them; everything else alone.
+// Leaves out TPM 1.2, physical presence, freshness: an old state loads (so do real vTPMs); segment parking; the fast curve.
 // Source     libtpms 0.9.2; TCG TPM 2.0 Library 1.59.
 #pragma once
 
@@ -25,9 +26,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "sim/base/ids.hpp"
+#include "sim/base/units.hpp"
 
 namespace tvdsim::vtpm {
 
@@ -44,29 +47,53 @@ struct TpmState {
   friend bool operator==(const TpmState&, const TpmState&) = default;
 };
 
+struct TpmFleetSetup {
+  std::uint64_t seed = 1;
+  unsigned workers = 1;  // how many threads may be in TPMs at once; 0 counts as 1
+  bool stock = false;    // use the stock library even where private copies can be had
+};
+
+struct CommandContext {
+  sim::Time now{};  // what the TPM's clock shows; not before that of its last command
+  std::uint8_t locality = 0;
+};
+
 class TpmFleet {
  public:
-  TpmFleet();
+  explicit TpmFleet(TpmFleetSetup setup = {});
   ~TpmFleet();
   TpmFleet(const TpmFleet&) = delete;
   TpmFleet& operator=(const TpmFleet&) = delete;
 
-  // A newly manufactured TPM, powered on. Ids count up and are never used again.
-  TpmId create();
+  // A newly manufactured TPM, powered on. Ids count up and are never used again. Two TPMs of one name are twins: the same
+  // keys, until commands tell them apart. Without a name it is called by its id.
+  TpmId create(std::string_view name = {}, sim::Time now = {});
   // Sends one command; gives the TPM's response, whatever its response code (vtpm/device/commands.hpp reads it).
   // A destroyed or unknown TPM is WorldError ENODEV.
-  std::vector<std::uint8_t> execute(TpmId tpm, std::span<const std::uint8_t> command);
+  std::vector<std::uint8_t> execute(TpmId tpm, std::span<const std::uint8_t> command,
+                                    CommandContext context = {});
   // _TPM_Init: power off and on again. PCRs and sessions go, NV and hierarchies stay; wants TPM2_Startup next.
-  void power_cycle(TpmId tpm);
+  void power_cycle(TpmId tpm, CommandContext context = {});
 
   TpmState save(TpmId tpm);
   // Replaces this TPM by the saved one. WorldError: "state_digest" when the digest does not match, "state_empty" when there
   // is no permanent part, else libtpms's code by name.
-  void load(TpmId tpm, const TpmState& state);
+  void load(TpmId tpm, const TpmState& state, CommandContext context = {});
   void destroy(TpmId tpm);
 
   bool exists(TpmId tpm) const noexcept;
   std::size_t size() const noexcept;  // TPMs not destroyed
+
+  unsigned workers() const noexcept;  // homes: 1 on the stock library
+  unsigned home(TpmId tpm) const noexcept { return tpm.value % workers(); }
+  std::vector<std::uint64_t> commands_per_worker() const;
+  std::string_view path() const noexcept;  // "private" or "stock"
+  bool deterministic() const noexcept;
+  // SHA-256 over the states of all TPMs in the order of their ids; destroyed ones are a gap.
+  std::array<std::uint8_t, 32> state_digest();
+
+  // The path that a fleet takes which asks for none: private copies where this machine has them.
+  static std::string_view default_path() noexcept;
 
  private:
   struct Impl;

@@ -1,0 +1,54 @@
+// One copy of libtpms: a library that holds one TPM at a time, as functions and as the seat in it.
+//
+// The private copies are one shared object (vtpm/device/private_object: Debian's libtpms.a with its randomness and clocks handed
+// to us), carried inside this program and loaded once per worker from a file in memory of its own, so that each has its own
+// globals. The stock library serves where that object could not be built or loaded: one copy per process, its own randomness,
+// the machine's clocks. Copies are lent out and come back: they are never unloaded.
+//
+// Invariant  a copy that is lent out is in one pair of hands.
+// Cost       loading a copy about 0.4 ms, once; borrowing one that came back nothing.
+// Threads    borrow() and give_back() from any; a copy from one thread at a time. entered() is how its user makes sure.
+// Leaves out TPM 1.2; the fast curve arithmetic that a private copy could be given.
+// Source     libtpms 0.9.2; memfd_create(2), dlopen(3): the same file opened twice is one set of globals.
+#pragma once
+
+#include <libtpms/tpm_library.h>
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace tvdsim::vtpm {
+
+struct TpmLibrary {
+  bool stock = false;
+  // The functions of this copy, as tpm_library.h declares them.
+  decltype(&TPMLIB_ChooseTPMVersion) choose_version = nullptr;
+  decltype(&TPMLIB_RegisterCallbacks) register_callbacks = nullptr;
+  decltype(&TPMLIB_MainInit) main_init = nullptr;
+  decltype(&TPMLIB_Terminate) terminate = nullptr;
+  decltype(&TPMLIB_Process) process = nullptr;
+  decltype(&TPMLIB_GetState) get_state = nullptr;
+  decltype(&TPMLIB_SetState) set_state = nullptr;
+
+  // What its user keeps beside it.
+  std::vector<std::uint8_t> permall;  // the library's only file
+  std::vector<std::uint8_t> sound;    // permanent state of a sound TPM, once it is set up
+  unsigned char* response = nullptr;  // grown by the library, reused, never given back
+  std::uint32_t capacity = 0;
+  const void* holder = nullptr;  // whose TPM is in it; null: powered off
+  std::atomic_flag entered = ATOMIC_FLAG_INIT;
+
+  // Can this process have private copies? Decided once: the object must be there, load, and agree with a self-test.
+  static bool private_copies() noexcept;
+  // A private copy, or the stock library, which all who borrow it share.
+  static TpmLibrary& borrow(bool stock);
+  static void give_back(TpmLibrary& copy);
+};
+
+// The private shared object's bytes; empty when it could not be built.
+std::span<const std::uint8_t> private_object() noexcept;
+
+}  // namespace tvdsim::vtpm
