@@ -37,6 +37,8 @@ class Attack {
   virtual std::string_view title() const = 0;
   virtual std::string_view source() const = 0;
   virtual Control control() const = 0;  // the control it ablates
+  // Its control does not keep the harm off, it makes it known.
+  virtual bool detects() const { return false; }
   // The datacenter it is staged in and the steps it takes there.
   virtual DatacenterSetup stage(Staging staging, ControlMode mode) const = 0;
   virtual std::vector<Action> steps(Staging staging) const = 0;

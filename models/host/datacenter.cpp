@@ -6,9 +6,12 @@
 #include <map>
 #include <unordered_map>
 
+#include "models/host/action_way.hpp"
+#include "models/host/audit.hpp"
 #include "models/host/checks.hpp"
 #include "models/host/guest.hpp"
 #include "models/host/hypervisor.hpp"
+#include "models/host/integrity_glue.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
@@ -33,46 +36,6 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Step::count)> kS
     "host.start_checked", "host.built",       "host.stopped", "host.saved",
     "host.switched",      "host.resend",      "host.lease",   "host.transferred",
     "host.io_served",     "host.io_answered", "host.attached", "host.domain_built"};
-
-// To whom a command goes: its VM's or host's toolstack, the manager, or nobody (guests and faults act where they are).
-enum class Way : std::uint8_t { toolstack, manager, guest, fault };
-
-Way way_of(ActionKind kind) {
-  switch (kind) {
-    case ActionKind::assign_disk:
-    case ActionKind::relabel_disk:
-    case ActionKind::sanitize_disk:
-    case ActionKind::label_vm:
-    case ActionKind::label_disk:
-    case ActionKind::update_policy:
-    case ActionKind::create_tvd:
-    case ActionKind::create_vlan:
-    case ActionKind::set_port:
-    case ActionKind::relabel_host:
-      return Way::manager;
-    case ActionKind::connect:
-    case ActionKind::disconnect:
-    case ActionKind::notify:
-    case ActionKind::send:
-    case ActionKind::write_disk:
-    case ActionKind::read_disk:
-    case ActionKind::create_domain:
-    case ActionKind::tpm_extend:
-    case ActionKind::tpm_read:
-    case ActionKind::ping:
-    case ActionKind::send_frames:
-    case ActionKind::vlan_hop:
-    case ActionKind::spoof_mac:
-      return Way::guest;
-    case ActionKind::crash_vm:
-    case ActionKind::kill_backend:
-    case ActionKind::crash_toolstack:
-    case ActionKind::restart_toolstack:
-      return Way::fault;
-    default:
-      return Way::toolstack;
-  }
-}
 
 }  // namespace
 
@@ -101,6 +64,7 @@ struct Datacenter::Impl {
   void send(std::uint64_t correlation, sim::ServiceId to);
   void fault(std::uint64_t correlation, const Action& action);
   void crash_vm(std::uint64_t correlation, const Action& action);
+  void suppress_audit(std::uint64_t correlation, const Action& action);
   void look() {
     if (world.after_event) world.after_event(world.after_event_self);
     if (watching && broken.empty()) broken = find_broken_invariant(world);
@@ -121,7 +85,13 @@ void Datacenter::Impl::build() {
   world.manager = std::make_unique<Manager>(world, setup.policies.front());
   world.policy_active(*setup.policies.front(), PolicyEpoch{0});
   add_hosts();
+  if (!setup.auditor.empty()) world.audit = std::make_unique<Audit>(world, setup.auditor);
+  if (IntegrityGlue::wanted(setup)) {
+    world.integrity_glue = std::make_unique<IntegrityGlue>(world);
+    world.integrity = &world.integrity_glue->integrity();
+  }
   add_vms();
+  if (world.integrity_glue) world.integrity_glue->add_vms();
   if (Network::wanted(setup)) {
     world.network = std::make_unique<Network>(world);
     world.manager->start_network();
@@ -154,6 +124,7 @@ void Datacenter::Impl::add_hosts() {
     machine.devices = std::make_unique<NativeDevices>(world, machine, row.devices);
     machine.toolstack = std::make_unique<Toolstack>(world, machine);
     machine.domain_builder = std::make_unique<TvdHost>(world, machine);
+    machine.vtpms = std::make_unique<VtpmManager>(world, machine);
     machine.service =
         world.bus.add(machine.dom0_name, sim::MessageHandler::to<&Toolstack::on_message>(*machine.toolstack));
     world.bus.watch(machine.service, sim::ServiceWatch::to<&Toolstack::alive>(*machine.toolstack));
@@ -209,6 +180,9 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
       break;
     case Way::fault:
       fault(correlation, action);
+      break;
+    case Way::verifier:
+      send(correlation, world.bus.find("verifier@" + action.verifier));
       break;
     case Way::manager:
       send(correlation, world.manager->service());
@@ -275,10 +249,25 @@ void Datacenter::Impl::fault(std::uint64_t correlation, const Action& action) {
       world.bus.crash(world.machine(host(action.host)).service);
       return world.commands.close(correlation, Result::done, "");
     }
+    case ActionKind::suppress_audit:
+      return suppress_audit(correlation, action);
     default:
       world.bus.restart(world.machine(host(action.host)).service);
       return world.commands.close(correlation, Result::done, "");
   }
+}
+
+void Datacenter::Impl::suppress_audit(std::uint64_t correlation, const Action& action) {
+  Audit::Suppression how{};
+  if (!world.audit) return world.commands.close(correlation, Result::failed, "nobody keeps an audit log");
+  if (!Audit::parse(action.mode, how)) {
+    return world.commands.close(correlation, Result::failed,
+                                fmt::format("`{}` is not what can befall an audit log", action.mode));
+  }
+  if (how != Audit::Suppression::none)
+    world.truth.compromised(world.engine.now(), action.host, "its audit log: " + action.mode);
+  world.audit->suppress(host(action.host), how, action.count);
+  world.commands.close(correlation, Result::done, "");
 }
 
 void Datacenter::Impl::crash_vm(std::uint64_t correlation, const Action& action) {
@@ -327,6 +316,8 @@ void Datacenter::Impl::check_names(const Action& action) const {
     if (field == "disk") need(field, action.disk, world.disks.find(action.disk).exists());
     if (field == "host" && !(optional && action.host.empty()))
       need(field, action.host, host(action.host).exists());
+    if (field == "verifier")
+      need(field, action.verifier, world.bus.find("verifier@" + action.verifier).exists());
     if (field == "tvd") need(field, action.tvd, world.tvds.find(action.tvd) != TvdTable::kNone);
     if (field == "policy") need(field, action.policy, action.policy_index < setup.policies.size());
     const bool backend =
@@ -344,6 +335,8 @@ Datacenter::~Datacenter() = default;
 
 void Datacenter::schedule(const Action& action) {
   impl_->check_names(action);
+  if (action.kind == ActionKind::lie && impl_->world.integrity)
+    impl_->world.integrity->keep_quotes(impl_->world.domains.find(action.vm));
   const std::uint64_t correlation = impl_->world.commands.add(action);
   impl_->world.engine.at(action.at, impl_->action_kind, 0, correlation);
 }

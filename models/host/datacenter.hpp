@@ -52,6 +52,7 @@ struct HostSetup {
   std::string tpm_profile;             // a row of vtpm/device/profiles.def; empty: its first
   std::string image;                   // what it boots; empty: the built-in host image
   std::vector<std::string> tampered;   // components that differ by one byte from what their image says
+  std::vector<std::string> uninstrumented;  // boot stages that start the next one without measuring it
   std::vector<VlanMapSetup> vlan_map;  // software VLANs joined to another 802.1Q interface than their own
 };
 struct DiskSetup {
@@ -67,7 +68,7 @@ struct VmSetup {
   bool start = true;                 // start at t = 0, in order
   std::vector<std::uint32_t> vlans;  // its virtual interface joins them: the first untagged, others tagged
   std::string image;                 // what it boots and may run; empty: the built-in guest image
-  std::vector<std::string> tampered;
+  std::vector<std::string> tampered, uninstrumented;
   sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs
   sim::Bytes working_set{0};   // the part of its memory that it writes again and again; 0: all of it
 };
@@ -118,9 +119,11 @@ struct DatacenterSetup {
   std::vector<ImageSetup> images;
   std::vector<TrafficSetup> traffic;
   std::vector<TvdSetup> tvds;
+  std::string auditor;  // an audit system on a machine of its own, outside the hosts; empty: none
   std::vector<std::string>
       verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
   sim::Duration max_evidence_age{60'000'000'000};
+  std::vector<std::string> unmeasured;  // classes of software that guests' IMA passes over
   bool capture = true;  // keep every frame's every hop
   std::uint32_t tpm_workers = 0;
   std::vector<sim::FaultRule> faults;

@@ -68,6 +68,7 @@ std::string DecisionLog::record(const Monitor& monitor, const Request& request, 
                                       .entity = trace.text(parties.subject),
                                       .cause = trace.text(full)});
   }
+  if (listener_.call) listener_.call(listener_.self, parties.host, id, to_text(decision.verdict), full);
   return full;
 }
 

@@ -27,12 +27,20 @@ class DecisionLog {
   std::string record(const Monitor& monitor, const Request& request, const Decision& decision,
                      const Parties& parties);
   std::uint64_t count() const noexcept { return next_; }
+  // Told of every decision, in order, with its verdict and the sentence that names both parties.
+  struct Listener {
+    void (*call)(void* self, std::string_view host, std::uint64_t id, std::string_view verdict,
+                 std::string_view words) = nullptr;
+    void* self = nullptr;
+  };
+  void listen(const Listener& listener) noexcept { listener_ = listener; }
 
  private:
   std::string_view vm_name(sim::VmId vm) const noexcept;
   sim::Engine& engine_;
   const DomainTable& domains_;
   std::uint64_t next_ = 0;
+  Listener listener_;
 };
 
 }  // namespace tvdsim::models

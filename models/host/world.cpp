@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "models/host/audit.hpp"
 #include "models/host/hypervisor.hpp"
+#include "models/host/integrity_glue.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
@@ -49,6 +51,26 @@ sim::FlowEngine& World::flows() {
     engine.add(*flows_);
   }
   return *flows_;
+}
+
+Chips& World::chips() {
+  if (!chips_) chips_ = std::make_unique<Chips>(engine, setup.tpm_workers);
+  return *chips_;
+}
+
+ChipLatency World::chip_latency(const HostSetup&) const {
+  return {costs.each(Cost::tpm_extend), costs.each(Cost::tpm_quote)};
+}
+
+ChipLatency World::vtpm_latency() const {
+  return {costs.each(Cost::tpm_command), costs.each(Cost::vtpm_quote)};
+}
+
+sim::HostId World::host_named(std::string_view name) const noexcept {
+  for (const Machine& machine : machines) {
+    if (machine.name == name) return machine.id;
+  }
+  return sim::HostId::none();
 }
 
 // Delivered while the flow engine advances: the models take it up as an event of their own.

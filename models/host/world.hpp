@@ -19,7 +19,7 @@
 #include "models/host/domain_table.hpp"
 #include "models/host/migration_log.hpp"
 #include "models/host/tvd_table.hpp"
-#include "models/host/vtpm_instance.hpp"
+#include "models/host/vtpm_manager.hpp"
 #include "models/truth/record.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/engine/flow_engine.hpp"
@@ -27,7 +27,10 @@
 
 namespace tvdsim::models {
 
+class Audit;
 class Hypervisor;
+class Integrity;
+class IntegrityGlue;
 class Manager;
 class NativeDevices;
 class Network;
@@ -45,6 +48,7 @@ struct Machine {
   std::unique_ptr<SplitDrivers> drivers;
   std::unique_ptr<NativeDevices> devices;
   std::unique_ptr<Toolstack> toolstack;
+  std::unique_ptr<VtpmManager> vtpms;
   std::unique_ptr<TvdHost> domain_builder;
 
   Machine();
@@ -86,11 +90,13 @@ struct World {
   CommandLog commands;
   MigrationLog migrations;
   sim::MessageBus bus;
-  VtpmStore vtpms;
+  VtpmVault vtpm_vault;
+  Integrity* integrity = nullptr;  // null without TPMs, vTPMs and verifiers
   std::unique_ptr<VmBackend> backend;
   std::vector<Machine> machines;
   std::unique_ptr<Manager> manager;
   std::unique_ptr<Network> network;  // null when there is neither a VLAN nor a switch
+  std::unique_ptr<Audit> audit;  // null without an auditor
   sim::ServiceId admin;
   sim::ServiceId appraiser;  // whom migrations ask of their targets; none: verifier@<the first of the setup>
   sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};
@@ -98,8 +104,13 @@ struct World {
   std::uint64_t after(sim::Duration wait, Step step, sim::HostId host, std::uint64_t data);
   // The network between hosts; made when the first VM migrates.
   sim::FlowEngine& flows();
+  // All TPMs, of hosts and of VMs; no library is touched before the first one.
+  Chips& chips();
+  ChipLatency chip_latency(const HostSetup& host) const;
+  ChipLatency vtpm_latency() const;
 
   Machine& machine(sim::HostId host) { return machines.at(host.value); }
+  sim::HostId host_named(std::string_view name) const noexcept;  // none(): no such host
   Machine& machine_of(sim::VmId vm) { return machines.at(domains.where.at(vm.value).value); }
   std::string_view vm_name(sim::VmId vm) const { return domains.name.at(vm.value); }
 
@@ -121,6 +132,10 @@ struct World {
  private:
   void transferred(std::uint64_t tag, sim::Time when);
   std::unique_ptr<sim::FlowEngine> flows_;
+  std::unique_ptr<Chips> chips_;
+
+ public:
+  std::unique_ptr<IntegrityGlue> integrity_glue;
 };
 
 }  // namespace tvdsim::models

@@ -1,0 +1,49 @@
+#include "models/host/action_way.hpp"
+
+namespace tvdsim::models {
+
+Way way_of(ActionKind kind) noexcept {
+  switch (kind) {
+    case ActionKind::assign_disk:
+    case ActionKind::relabel_disk:
+    case ActionKind::sanitize_disk:
+    case ActionKind::label_vm:
+    case ActionKind::label_disk:
+    case ActionKind::update_policy:
+    case ActionKind::create_tvd:
+    case ActionKind::create_vlan:
+    case ActionKind::set_port:
+    case ActionKind::relabel_host:
+      return Way::manager;
+    case ActionKind::connect:
+    case ActionKind::disconnect:
+    case ActionKind::notify:
+    case ActionKind::send:
+    case ActionKind::write_disk:
+    case ActionKind::read_disk:
+    case ActionKind::create_domain:
+    case ActionKind::tpm_extend:
+    case ActionKind::tpm_read:
+    case ActionKind::ping:
+    case ActionKind::send_frames:
+    case ActionKind::vlan_hop:
+    case ActionKind::spoof_mac:
+    case ActionKind::run_program:
+    case ActionKind::tamper_file:
+    case ActionKind::lie:
+      return Way::guest;
+    case ActionKind::attest_vm:
+    case ActionKind::attest_host:
+      return Way::verifier;
+    case ActionKind::crash_vm:
+    case ActionKind::kill_backend:
+    case ActionKind::crash_toolstack:
+    case ActionKind::restart_toolstack:
+    case ActionKind::suppress_audit:
+      return Way::fault;
+    default:
+      return Way::toolstack;
+  }
+}
+
+}  // namespace tvdsim::models

@@ -1,0 +1,16 @@
+// To whom a command goes: its VM's or host's toolstack, the manager, a verifier, or nobody (guests, attackers and faults act where they are).
+//
+// Threads    pure.
+#pragma once
+
+#include <cstdint>
+
+#include "models/host/action.hpp"
+
+namespace tvdsim::models {
+
+enum class Way : std::uint8_t { toolstack, manager, verifier, guest, fault };
+
+Way way_of(ActionKind kind) noexcept;
+
+}  // namespace tvdsim::models
