@@ -211,12 +211,21 @@ void Toolstack::stay(std::uint64_t correlation, Result result, std::string_view 
   if (found->second.stage == Stage::finishing || found->second.stage == Stage::switching) {
     machine_.hypervisor->unpause(vm);
     world_.domains.where[vm.value] = machine_.id;
-    const auto connected = machine_.drivers->connect_all(vm, correlation);
-    if (!connected.opened) world_.incident("device_lost", world_.vm_name(vm), connected.why);
+    reconnect(vm, correlation);
     world_.migrations.running(correlation);
   }
   world_.enter(vm, VmState::running, "stays", correlation);
   close(correlation, result, why);
+}
+
+void Toolstack::reconnect(VmId vm, std::uint64_t correlation) {
+  // A policy change that waits for this very migration does not stand in its way.
+  Hypervisor& hypervisor = *machine_.hypervisor;
+  const bool frozen = hypervisor.frozen();
+  hypervisor.freeze(false);
+  const auto connected = machine_.drivers->connect_all(vm, correlation);
+  hypervisor.freeze(frozen);
+  if (!connected.opened) world_.incident("device_lost", world_.vm_name(vm), connected.why);
 }
 
 void Toolstack::give_up(std::uint64_t correlation, Result result, std::string_view why) {

@@ -5,7 +5,6 @@
 // `migrate_failed`, whatever comes.
 #include <fmt/format.h>
 
-#include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/world.hpp"
 
@@ -64,8 +63,7 @@ void Toolstack::arrive(const sim::Message& message) {
 void Toolstack::take_over(VmId vm, std::uint64_t correlation) {
   machine_.hypervisor->commit(vm);
   world_.domains.where[vm.value] = machine_.id;
-  const auto connected = machine_.drivers->connect_all(vm, correlation);
-  if (!connected.opened) world_.incident("device_lost", world_.vm_name(vm), connected.why);
+  reconnect(vm, correlation);
   world_.enter(vm, VmState::running, "migrate", correlation);
   world_.migrations.running(correlation);
   migrations_[correlation] = "migrate_done";

@@ -134,6 +134,7 @@ class Toolstack {
   void return_place(std::uint64_t correlation, sim::HostId peer);
   void remind(std::uint64_t correlation);
   bool two_phase() const noexcept;
+  void reconnect(VmId vm, std::uint64_t correlation);  // its devices, at either end
   // … and at its target.
   void reserve(const sim::Message& message);
   std::string admit_arrival(VmId vm, std::uint64_t correlation);  // why not, or ""
