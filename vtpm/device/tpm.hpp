@@ -68,7 +68,8 @@ class TpmFleet {
   // A newly manufactured TPM, powered on. Ids count up and are never used again. Two TPMs of one name are twins: the same
   // keys, until commands tell them apart. Without a name it is called by its id.
   TpmId create(std::string_view name = {}, sim::Time now = {});
-  // Sends one command; gives the TPM's response, whatever its response code (vtpm/device/commands.hpp reads it).
+  // Sends one command; gives the TPM's response, whatever its response code (vtpm/device/commands.hpp reads it). A TPM that
+  // answers TPM_RC_RETRY is asked once more, as a driver does.
   // A destroyed or unknown TPM is WorldError ENODEV.
   std::vector<std::uint8_t> execute(TpmId tpm, std::span<const std::uint8_t> command,
                                     CommandContext context = {});
@@ -89,7 +90,7 @@ class TpmFleet {
   std::vector<std::uint64_t> commands_per_worker() const;
   std::string_view path() const noexcept;  // "private" or "stock"
   bool deterministic() const noexcept;
-  // SHA-256 over the states of all TPMs in the order of their ids; destroyed ones are a gap.
+  // SHA-256 over what all TPMs are, in the order of their ids: permanent state, clock, PCRs, loaded objects.
   std::array<std::uint8_t, 32> state_digest();
 
   // The path that a fleet takes which asks for none: private copies where this machine has them.
