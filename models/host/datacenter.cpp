@@ -311,7 +311,7 @@ void Datacenter::Impl::check_names(const Action& action) const {
     const bool optional = field.back() == '?';
     if (optional) field.remove_suffix(1);
     if (field == "vm") need(field, action.vm, world.domains.find(action.vm).exists());
-    if (field == "other")
+    if (field == "other" && !(optional && action.other.empty()))
       need(field, action.other, action.other == "dom0" || world.domains.find(action.other).exists());
     if (field == "disk") need(field, action.disk, world.disks.find(action.disk).exists());
     if (field == "host" && !(optional && action.host.empty()))
