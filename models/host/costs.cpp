@@ -17,6 +17,10 @@ sim::Duration Costs::charge(Cost cost, std::uint64_t times) {
   return engine_.charge(info.cause, total);
 }
 
+sim::Duration Costs::each(Cost cost) const {
+  return timeless_ ? sim::Duration{} : cost_infos()[static_cast<std::size_t>(cost)].each;
+}
+
 sim::Duration Costs::charge_memory(Cost cost, sim::Bytes size) {
   return charge(cost, (size.count + (1u << 20) - 1) >> 20);
 }

@@ -43,6 +43,8 @@ class Costs {
   sim::Duration charge(Cost cost, std::uint64_t times = 1);
   // For the rows whose unit is MiB: a part of one counts as one.
   sim::Duration charge_memory(Cost cost, sim::Bytes size);
+  // The same without charging: for who charges it himself.
+  sim::Duration each(Cost cost) const;
   sim::Duration wait(Wait) const noexcept;
 
  private:

@@ -5,6 +5,7 @@
 
 #include "models/host/split_driver.hpp"
 #include "models/host/vm_backend.hpp"
+#include "models/host/vtpm_commands.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
@@ -80,13 +81,11 @@ void SplitDrivers::serve_ring(std::uint64_t event) {
   Ring ring(*page, base, slots(front.kind));
   sim::Duration wait{};
   while (const auto slot = ring.next_request()) {
+    if (front.kind == DeviceKind::vtpm) return serve_vtpm(front, *slot, *page, event);
     std::uint32_t length = 0, status = bad_request;
     if (front.kind == DeviceKind::vbd) {
       status = serve_block(front, *slot, *page, length);
       wait = wait + world_.costs.charge(Cost::disk_block);
-    } else if (front.kind == DeviceKind::vtpm) {
-      status = serve_command(front, *slot, *page, ring.payload_size(), length);
-      wait = wait + world_.costs.charge(Cost::tpm_command);
     }
     ring.answer(status, length);
   }
@@ -116,14 +115,32 @@ std::uint32_t SplitDrivers::serve_block(FrontEnd& front, const Ring::Slot& slot,
   return fine;
 }
 
-std::uint32_t SplitDrivers::serve_command(FrontEnd& front, const Ring::Slot& slot, ByteStore& page,
-                                          std::uint64_t room, std::uint32_t& length) {
-  if (slot.head.op != IoOp::command || slot.head.length > room) return bad_request;
-  const auto response = world_.vtpms.of(front.instance).execute(page.read(slot.payload, slot.head.length));
-  if (response.size() > room) return bad_request;
-  page.write(slot.payload, response, world_.domains.label_name[front.instance.value]);
-  length = static_cast<std::uint32_t>(response.size());
-  return fine;
+// A vTPM's ring has one slot: its next request is served when this one is answered.
+void SplitDrivers::serve_vtpm(FrontEnd& front, const Ring::Slot& slot, const ByteStore& page,
+                              std::uint64_t event) {
+  const ChipId chip = machine_.vtpms->instance(front.instance);
+  std::vector<std::uint8_t> none;
+  if (slot.head.op != IoOp::command || slot.head.length > kPageSize || !chip.exists())
+    return vtpm_answered(event, none);
+  world_.chips().execute(
+      chip, page.read(slot.payload, slot.head.length),
+      ChipDone<std::vector<std::uint8_t>>::to<&SplitDrivers::vtpm_answered>(*this, event));
+}
+
+void SplitDrivers::vtpm_answered(std::uint64_t event, std::vector<std::uint8_t>& response) {
+  FrontEnd* front = of_event(event);
+  if (!front) return;
+  std::uint64_t base = 0;
+  ByteStore* page = machine_.hypervisor->shared_page(front->link, machine_.dom0, base);
+  if (!page) return;
+  Ring ring(*page, base, slots(front->kind));
+  const auto slot = ring.next_request();
+  if (!slot) return;
+  const bool fits = !response.empty() && response.size() <= ring.payload_size();
+  if (fits) page->write(slot->payload, response, world_.domains.label_name[front->instance.value]);
+  ring.answer(fits ? fine : bad_request, fits ? static_cast<std::uint32_t>(response.size()) : 0);
+  if (machine_.hypervisor->notify(front->link, machine_.dom0, 1))
+    world_.after(world_.costs.charge(Cost::notify), Step::io_answered, machine_.id, event);
 }
 
 void SplitDrivers::take_answers(std::uint64_t event) {

@@ -5,10 +5,12 @@
 #include <algorithm>
 
 #include "models/host/hypervisor.hpp"
+#include "models/host/integrity_glue.hpp"
 #include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/vm_backend.hpp"
+#include "models/host/vtpm_commands.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
@@ -158,6 +160,11 @@ void guest_acts(World& world, std::uint64_t correlation, const Action& action) {
       return guest.tpm(false);
     case ActionKind::create_domain:
       return guest.create_domain();
+    case ActionKind::run_program:
+    case ActionKind::tamper_file:
+    case ActionKind::lie:
+      if (world.integrity_glue) return world.integrity_glue->act(correlation, action);
+      return guest.close(Result::failed, "nothing is known of what it runs");
     default:
       return guest.close(Result::failed, "a guest cannot do that");
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "models/attestation/integrity.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
 #include "models/host/split_driver.hpp"
@@ -134,14 +135,15 @@ void Toolstack::built(std::uint64_t correlation) {
   close(correlation, Result::done, "");
 }
 
-Hypervisor::Opened Toolstack::connect(VmId vm, bool starting, std::uint64_t correlation) {
-  if (starting && world_.vtpms.exists(vm)) world_.vtpms.of(vm).restart();
+Hypervisor::Opened Toolstack::connect(VmId vm, bool, std::uint64_t correlation) {
   return machine_.drivers->connect_all(vm, correlation);
 }
 
 void Toolstack::run(VmId vm, bool starting, std::uint64_t correlation) {
   machine_.hypervisor->commit(vm);
   world_.enter(vm, VmState::running, starting ? "start" : "resume", correlation);
+  if (starting && world_.integrity && world_.integrity->knows(vm))
+    world_.integrity->boot_vm(vm, machine_.vtpms->instance(vm));
 }
 
 void Toolstack::unplace(VmId vm) {

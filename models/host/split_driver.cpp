@@ -73,13 +73,18 @@ Hypervisor::Opened SplitDrivers::serve(std::uint32_t at, std::uint64_t correlati
   if (front.state != State::announced) return {{}, false, "the front-end waits for nobody", at};
   if (!alive(front.kind))
     return {{}, false, fmt::format("no {} back-end on {}", to_text(front.kind), machine_.name), at};
+  if (front.kind == DeviceKind::vtpm) {
+    // Its own instance is made, or comes with it; a foreign one must be here.
+    if (front.instance == front.vm) machine_.vtpms->open(front.vm);
+    if (!machine_.vtpms->instance(front.instance).exists())
+      return {{}, false, fmt::format("{} has no instance here", world_.vm_name(front.instance)), at};
+  }
   Hypervisor::Opened accepted = machine_.hypervisor->accept_link(front.link, correlation);
   if (!accepted.opened) {
     release(front);
     return accepted;
   }
   front.state = State::active;
-  if (front.kind == DeviceKind::vtpm) world_.vtpms.of(front.instance);
   if (front.kind == DeviceKind::vif && world_.network) world_.network->join(machine_, front.vm, correlation);
   world_.costs.charge(Cost::connect_device);
   world_.step(machine_.name, machine_.dom0_name, fmt::format("{} connected", to_text(front.kind)),
@@ -126,6 +131,7 @@ void SplitDrivers::disconnect_all(VmId vm) {
   for (std::uint32_t i = 0; i < fronts_.size(); ++i) {
     if (fronts_[i].state != State::offline && fronts_[i].vm == vm) disconnect(i);
   }
+  machine_.vtpms->park(vm);
 }
 
 void SplitDrivers::kill_backend(DeviceKind kind) {

@@ -91,8 +91,8 @@ class SplitDrivers {
   FrontEnd* of_event(std::uint64_t event);
   void fill_ring(std::uint32_t front);
   std::uint32_t serve_block(FrontEnd& front, const Ring::Slot& slot, ByteStore& page, std::uint32_t& length);
-  std::uint32_t serve_command(FrontEnd& front, const Ring::Slot& slot, ByteStore& page, std::uint64_t room,
-                              std::uint32_t& length);
+  void serve_vtpm(FrontEnd& front, const Ring::Slot& slot, const ByteStore& page, std::uint64_t event);
+  void vtpm_answered(std::uint64_t event, std::vector<std::uint8_t>& response);
   void finish(const FrontEnd& front, const IoRequest& request, const Ring::Slot& slot, const ByteStore& page);
   void fail_requests(FrontEnd& front, std::string_view why);
 

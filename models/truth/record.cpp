@@ -224,12 +224,20 @@ void Truth::releases(sim::Time when, std::string_view vm, std::string_view devic
   }
 }
 
-void Truth::executed(sim::Time when, std::string_view vm, std::string_view code) {
-  books_->executed.push_back({when, std::string(vm), std::string(code)});
+void Truth::executed(sim::Time when, std::string_view entity, std::string_view code, std::string_view digest) {
+  books_->executed.push_back({when, std::string(entity), std::string(code)});
+  sim::Trace& trace = books_->trace;
+  trace.append(sim::rows::truth_executions{.time_ns = when,
+                                           .entity = trace.text(entity),
+                                           .code = trace.text(code),
+                                           .digest = trace.text(digest)});
 }
 
 void Truth::compromised(sim::Time when, std::string_view entity, std::string_view cause) {
   books_->compromised.push_back({when, std::string(entity), std::string(cause)});
+  sim::Trace& trace = books_->trace;
+  trace.append(sim::rows::truth_compromises{
+      .time_ns = when, .entity = trace.text(entity), .cause = trace.text(cause)});
 }
 
 const TruthReader& Truth::reader() const noexcept { return *reader_; }

@@ -63,7 +63,8 @@ class Truth {
   void drives(sim::Time when, std::string_view vm, std::string_view device);
   void releases(sim::Time when, std::string_view vm, std::string_view device);
 
-  void executed(sim::Time when, std::string_view vm, std::string_view code);
+  // digest: SHA-256 of the bytes that ran, hex.
+  void executed(sim::Time when, std::string_view entity, std::string_view code, std::string_view digest = {});
   void compromised(sim::Time when, std::string_view entity, std::string_view cause);
 
   const TruthReader& reader() const noexcept;

@@ -1,0 +1,145 @@
+#include "models/attestation/agent.hpp"
+
+#include <algorithm>
+
+#include "models/attestation/integrity.hpp"
+#include "models/attestation/protocol.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+using List = std::vector<const Measured*>;
+
+// Is this what the image says? Then there is nothing to hide.
+bool plain(const PreparedImage& image, const Measured* item) {
+  const std::size_t at = image.find(item->name);
+  return at == image.size() || item == &image.of(at, false);
+}
+
+List without_changed(const MeasuredMachine& machine) {
+  List list = machine.ima_log;
+  const auto first = std::find_if(list.begin(), list.end(),
+                                  [&](const Measured* item) { return !plain(*machine.image, item); });
+  if (first == list.end()) {
+    if (list.size() > 1) list.pop_back();
+  } else {
+    list.erase(first, list.end());
+  }
+  return list;
+}
+
+List edited(const MeasuredMachine& machine, List list) {
+  for (const Measured*& item : list) {
+    if (!plain(*machine.image, item)) item = &machine.image->of(machine.image->find(item->name), false);
+  }
+  return list;
+}
+
+// Each entry once, as a machine would have them on which nothing was ever changed.
+List cleaned(const MeasuredMachine& machine) {
+  List list;
+  for (const Measured* item : edited(machine, machine.ima_log)) {
+    if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+  }
+  return list;
+}
+
+}  // namespace
+
+AttestationAgent::AttestationAgent(Integrity& integrity, sim::HostId host, const std::string& name)
+    : integrity_(integrity), host_(host) {
+  service_ = integrity.bus_.add(name, sim::MessageHandler::to<&AttestationAgent::on_message>(*this));
+}
+
+Challenge* AttestationAgent::open(std::uint64_t id) {
+  const auto found = integrity_.challenges_.find(id);
+  return found == integrity_.challenges_.end() || found->second.judging ? nullptr : &found->second;
+}
+
+void AttestationAgent::on_message(const sim::Message& message) {
+  if (integrity_.engine_.trace().text(message.method) != kChallenge) return;
+  Challenge* challenge = open(message.data);
+  if (!challenge) return;
+  const MeasuredMachine& machine = integrity_.machines_[challenge->machine];
+  if (!challenge->about_vm) {
+    if (machine.chip.exists()) return ask_host(*challenge);
+    return send(*challenge);
+  }
+  const sim::VmId vm = integrity_.machine_vm_[challenge->machine];
+  if (integrity_.world_.where(vm) != host_ || machine.lie == Lie::silent) return;
+  if (!machine.chip.exists()) return ask_host(*challenge);
+  integrity_.chips_.quote(machine.chip, {challenge->nonce.begin(), challenge->nonce.end()}, kQuotedPcrs,
+                          ChipDone<QuoteAnswer>::to<&AttestationAgent::own_quoted>(*this, challenge->id));
+}
+
+void AttestationAgent::own_quoted(std::uint64_t id, QuoteAnswer& answer) {
+  Challenge* challenge = open(id);
+  if (!challenge) return;
+  fill_own(*challenge, std::move(answer));
+  ask_host(*challenge);
+}
+
+void AttestationAgent::fill_own(Challenge& challenge, QuoteAnswer&& answer) {
+  MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  if (machine.keeps_quotes && !machine.recorded) {
+    machine.recorded = std::make_unique<QuoteAnswer>(answer);
+    machine.recorded_boot = machine.boot_log;
+    machine.recorded_ima = machine.ima_log;
+  }
+  List boot = machine.boot_log, ima = machine.ima_log;
+  switch (machine.lie) {
+    case Lie::replay_quote:
+      if (!machine.recorded) break;
+      answer = *machine.recorded;
+      boot = machine.recorded_boot;
+      ima = machine.recorded_ima;
+      break;
+    case Lie::truncate_log:
+      ima = without_changed(machine);
+      break;
+    case Lie::reorder_log:
+      if (ima.size() > 2) std::swap(ima[ima.size() - 1], ima[ima.size() - 2]);
+      break;
+    case Lie::edit_log:
+      ima = edited(machine, std::move(ima));
+      break;
+    case Lie::clean_log:
+      ima = cleaned(machine);
+      break;
+    case Lie::honest:
+    case Lie::silent:
+      break;
+  }
+  challenge.own.quote = std::move(answer);
+  challenge.own.event_log = event_log_of(boot);
+  challenge.own.ima_log = ima_log_of(boot, ima);
+  challenge.own.key = integrity_.chips_.attestation_key(machine.chip);
+}
+
+void AttestationAgent::ask_host(Challenge& challenge) {
+  const MeasuredMachine& host = integrity_.machines_[host_.value];
+  if (!host.chip.exists()) return send(challenge);
+  std::vector<std::uint8_t> nonce(challenge.nonce.begin(), challenge.nonce.end());
+  if (challenge.about_vm) nonce = binding_nonce(challenge.nonce, challenge.own.key);
+  integrity_.chips_.quote(host.chip, std::move(nonce), kQuotedPcrs,
+                          ChipDone<QuoteAnswer>::to<&AttestationAgent::host_quoted>(*this, challenge.id));
+}
+
+void AttestationAgent::host_quoted(std::uint64_t id, QuoteAnswer& answer) {
+  Challenge* challenge = open(id);
+  if (!challenge) return;
+  const MeasuredMachine& host = integrity_.machines_[host_.value];
+  MachineEvidence& evidence = challenge->about_vm ? challenge->host_evidence : challenge->own;
+  evidence.quote = std::move(answer);
+  evidence.event_log = event_log_of(host.boot_log);
+  evidence.key = integrity_.chips_.attestation_key(host.chip);
+  send(*challenge);
+}
+
+void AttestationAgent::send(const Challenge& challenge) {
+  integrity_.bus_.send(service_, challenge.verifier, kEvidence, integrity_.bus_.name(service_),
+                       challenge.correlation, challenge.id);
+}
+
+}  // namespace tvdsim::models

@@ -1,0 +1,43 @@
+// The attestation agent of one host's control domain, attest@<host>: it has the TPM quote what a verifier asked, and sends logs along.
+//
+// Asked about its host, it answers with the chip's quote and the boot log. Asked about a VM, the VM's own agent answers with the
+// vTPM's quote and its logs (or lies about them), and the host's quote over nonce and vTPM key goes with it: it is made only for an
+// instance that runs here.
+//
+// Invariant  a challenge about a VM that does not run here is not answered.
+// Cost       two questions to chips for a VM, one for a host.
+// Threads    the engine's.
+// Source     seed 002 section 2.2.2; Berger et al., USENIX Security 2006.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/attestation/challenge.hpp"
+#include "models/attestation/measured_machine.hpp"
+#include "sim/engine/messages.hpp"
+
+namespace tvdsim::models {
+
+class Integrity;
+
+class AttestationAgent {
+ public:
+  AttestationAgent(Integrity& integrity, sim::HostId host, const std::string& name);
+  sim::ServiceId service() const noexcept { return service_; }
+
+ private:
+  void on_message(const sim::Message& message);
+  void own_quoted(std::uint64_t challenge, QuoteAnswer& answer);
+  void host_quoted(std::uint64_t challenge, QuoteAnswer& answer);
+  void ask_host(Challenge& challenge);
+  void send(const Challenge& challenge);
+  void fill_own(Challenge& challenge, QuoteAnswer&& answer);
+  Challenge* open(std::uint64_t id);
+
+  Integrity& integrity_;
+  sim::HostId host_;
+  sim::ServiceId service_;
+};
+
+}  // namespace tvdsim::models

@@ -1,0 +1,53 @@
+// One challenge from its nonce to its verdict, and the evidence that came for it.
+//
+// Invariant  a challenge is closed once; evidence for a closed one is ignored.
+// Threads    the engine's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/attestation/chips.hpp"
+#include "sim/engine/messages.hpp"
+
+namespace tvdsim::models {
+
+enum class AttestationVerdict : std::uint8_t { trusted, untrusted, incomplete, unknown };
+std::string_view to_text(AttestationVerdict verdict) noexcept;
+
+using Nonce = std::array<std::uint8_t, 32>;
+
+// What one machine says of itself.
+struct MachineEvidence {
+  QuoteAnswer quote;
+  std::vector<std::uint8_t> event_log, ima_log, key;
+};
+
+class Verifier;
+
+struct Challenge {
+  std::uint64_t id = 0;
+  std::uint32_t machine = 0;  // about whom: place in the table of machines
+  bool about_vm = false;
+  Nonce nonce{};
+  sim::Time asked;
+  sim::HostId host;  // where it ran when it was asked about
+  sim::ServiceId verifier;
+  sim::ServiceId asker;  // who gets the answer, and …
+  bool by_peer = false;  // … is a toolstack that asks about the target of a migration, not an administrator
+  std::uint64_t correlation = 0, timer = 0;
+  Verifier* judge = nullptr;
+  bool judging = false;  // evidence came; the verifier works on it
+  MachineEvidence own, host_evidence;
+};
+
+using ChallengeTable = std::map<std::uint64_t, Challenge>;
+
+// What the host's quote must carry when it speaks for a vTPM: the nonce of the challenge and the vTPM's key, under one hash. The
+// control domain signs it only for an instance that it runs itself.
+std::vector<std::uint8_t> binding_nonce(const Nonce& nonce, std::span<const std::uint8_t> vtpm_key);
+
+}  // namespace tvdsim::models

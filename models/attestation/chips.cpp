@@ -1,0 +1,249 @@
+#include "models/attestation/chips.hpp"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "models/attestation/measured.hpp"
+#include "sim/base/error.hpp"
+#include "sim/engine/device.hpp"
+#include "vtpm/device/commands.hpp"
+#include "vtpm/device/key_commands.hpp"
+
+namespace tvdsim::models {
+
+using Bytes = std::vector<std::uint8_t>;
+
+namespace {
+
+struct Chip {
+  vtpm::TpmId tpm;
+  std::uint32_t device = 0;
+  ChipLatency latency;
+  bool alive = true;
+  std::optional<vtpm::AttestationKey> key;  // while it is loaded
+  Bytes key_public;
+};
+
+// One question and, in the end, its answer.
+struct Question {
+  enum class Kind : std::uint8_t { boot, extend, quote, execute } kind{};
+  std::map<std::uint64_t, std::unique_ptr<Question>>* home = nullptr;
+  std::uint64_t number = 0;
+  vtpm::TpmFleet* fleet = nullptr;
+  Chip* chip = nullptr;
+  std::vector<PcrExtend> extends;
+  std::uint32_t pcrs = 0;
+  sim::Time asked;
+  Bytes bytes;  // of a command; of a nonce
+  Bytes response;
+  QuoteAnswer quoted;
+  ChipDone<Extended> extended;
+  ChipDone<QuoteAnswer> on_quote;
+  ChipDone<Bytes> on_response;
+
+  // The TPM's clock shows when it was asked, not when its turn came: that depends on no thread.
+  vtpm::CommandContext context() const { return {.now = asked}; }
+  Bytes run(const Bytes& command) const { return fleet->execute(chip->tpm, command, context()); }
+
+  void extend_all() const {
+    for (const PcrExtend& row : extends) {
+      const vtpm::BankDigest digests[] = {
+          {vtpm::HashAlg::sha1, {row.sha1.view().begin(), row.sha1.view().end()}},
+          {vtpm::HashAlg::sha256, {row.sha256.view().begin(), row.sha256.view().end()}}};
+      vtpm::expect_success(run(vtpm::pcr_extend_command(row.pcr, digests)), "extending a PCR");
+    }
+  }
+
+  void start_up() const {
+    fleet->power_cycle(chip->tpm, context());
+    vtpm::expect_success(run(vtpm::startup_command(vtpm::StartupType::clear)), "starting a TPM");
+    chip->key.reset();
+  }
+
+  void quote() {
+    if (!chip->key) {
+      chip->key = vtpm::make_attestation_key(*fleet, chip->tpm, context());
+      chip->key_public = chip->key->public_area;
+    }
+    std::vector<vtpm::BankSelection> selection;
+    for (const vtpm::HashAlg bank : kBanks) selection.push_back({bank, pcrs});
+    vtpm::QuoteBytes made = vtpm::make_quote(*fleet, chip->tpm, *chip->key, bytes, selection, context());
+    quoted.attest = std::move(made.attest);
+    quoted.signature = std::move(made.signature);
+    for (const vtpm::HashAlg bank : kBanks) {
+      for (std::uint32_t pcr = 0; pcr < vtpm::PcrBank::kCount; ++pcr) {
+        if ((pcrs >> pcr & 1) == 0) continue;
+        quoted.pcrs[bank][pcr] =
+            vtpm::Digest(vtpm::read_pcr_response(run(vtpm::pcr_read_command(bank, pcr))));
+      }
+    }
+  }
+
+  void compute() {
+    switch (kind) {
+      case Kind::boot:
+        start_up();
+        return extend_all();
+      case Kind::extend:
+        return extend_all();
+      case Kind::quote:
+        return quote();
+      case Kind::execute:
+        response = run(bytes);
+        return;
+    }
+  }
+
+  void answer() {
+    if (!chip->alive) return;
+    Extended nothing;
+    if (extended.call) extended.call(extended.self, extended.tag, nothing);
+    if (on_quote.call) on_quote.call(on_quote.self, on_quote.tag, quoted);
+    if (on_response.call) on_response.call(on_response.self, on_response.tag, response);
+  }
+};
+
+}  // namespace
+
+PcrExtend extend_of(const Measured& item) {
+  PcrExtend extend{item.pcr, {}, {}};
+  for (const vtpm::LogDigest& digest : item.extends) {
+    const bool sha1 = digest.alg == static_cast<std::uint16_t>(vtpm::HashAlg::sha1);
+    (sha1 ? extend.sha1 : extend.sha256) = digest.value;
+  }
+  return extend;
+}
+
+struct Chips::Impl {
+  Impl(sim::Engine& with, unsigned threads) : engine(with), workers(threads) {}
+
+  sim::Engine& engine;
+  unsigned workers;
+  std::unique_ptr<vtpm::TpmFleet> fleet;  // made with the first chip
+  std::unique_ptr<sim::DevicePool> pool;
+  std::vector<std::unique_ptr<Chip>> chips;
+  std::map<std::uint64_t, std::unique_ptr<Question>> open;  // asked and not answered yet, by number
+  std::uint64_t asked = 0;
+  std::size_t alive = 0;
+
+  Chip& at(ChipId chip) { return *chips.at(chip.value); }
+
+  ChipId keep(vtpm::TpmId tpm, ChipLatency latency) {
+    auto chip = std::make_unique<Chip>();
+    chip->tpm = tpm;
+    chip->device = pool->add_device();
+    chip->latency = latency;
+    chips.push_back(std::move(chip));
+    ++alive;
+    return {static_cast<std::uint32_t>(chips.size() - 1)};
+  }
+  void power() {
+    if (fleet) return;
+    fleet = std::make_unique<vtpm::TpmFleet>(vtpm::TpmFleetSetup{.seed = engine.seed(), .workers = 1});
+    pool = std::make_unique<sim::DevicePool>(engine, workers, "tpm");
+  }
+  std::unique_ptr<Question> ask(ChipId chip, Question::Kind kind) {
+    TVDSIM_ASSERT(chip.exists() && at(chip).alive, "a TPM that is not there is asked");
+    auto question = std::make_unique<Question>();
+    question->kind = kind;
+    question->fleet = fleet.get();
+    question->chip = &at(chip);
+    question->asked = engine.now();
+    return question;
+  }
+  void submit(std::unique_ptr<Question> question, sim::Duration time) {
+    const std::uint32_t device = question->chip->device;
+    question->home = &open;
+    question->number = asked++;
+    const sim::Job job{[](void* work) { static_cast<Question*>(work)->compute(); },
+                       [](void* work, sim::Time) {
+                         auto& done = *static_cast<Question*>(work);
+                         const auto kept = done.home->extract(done.number);
+                         done.answer();
+                       },
+                       question.get()};
+    open.emplace(question->number, std::move(question));
+    pool->submit(device, time, sim::Cause::tpm_command, job);
+  }
+};
+
+Chips::Chips(sim::Engine& engine, unsigned workers) : impl_(std::make_unique<Impl>(engine, workers)) {}
+Chips::~Chips() = default;
+
+ChipId Chips::add(const std::string& name, ChipLatency latency) {
+  impl_->power();
+  const ChipId chip = impl_->keep(impl_->fleet->create(name, impl_->engine.now()), latency);
+  boot(chip, {});
+  return chip;
+}
+
+void Chips::drop(ChipId chip) {
+  Chip& dropped = impl_->at(chip);
+  if (!dropped.alive) return;
+  dropped.alive = false;
+  dropped.key_public.clear();
+  impl_->fleet->destroy(dropped.tpm);
+  --impl_->alive;
+}
+
+bool Chips::exists(ChipId chip) const noexcept {
+  return chip.exists() && chip.value < impl_->chips.size() && impl_->chips[chip.value]->alive;
+}
+
+std::size_t Chips::size() const noexcept { return impl_->alive; }
+
+void Chips::boot(ChipId chip, std::vector<PcrExtend> extends) {
+  auto question = impl_->ask(chip, Question::Kind::boot);
+  const auto commands = static_cast<std::int64_t>(extends.size());
+  question->extends = std::move(extends);
+  impl_->submit(std::move(question), impl_->at(chip).latency.command * commands);
+}
+
+void Chips::extend(ChipId chip, PcrExtend extend, ChipDone<Extended> done) {
+  auto question = impl_->ask(chip, Question::Kind::extend);
+  question->extends = {extend};
+  question->extended = done;
+  impl_->submit(std::move(question), impl_->at(chip).latency.command);
+}
+
+void Chips::quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pcrs,
+                  ChipDone<QuoteAnswer> done) {
+  auto question = impl_->ask(chip, Question::Kind::quote);
+  question->bytes = std::move(nonce);
+  question->pcrs = pcrs;
+  question->on_quote = done;
+  impl_->submit(std::move(question), impl_->at(chip).latency.quote);
+}
+
+void Chips::execute(ChipId chip, Bytes command, ChipDone<Bytes> done) {
+  auto question = impl_->ask(chip, Question::Kind::execute);
+  question->bytes = std::move(command);
+  question->on_response = done;
+  impl_->submit(std::move(question), impl_->at(chip).latency.command);
+}
+
+const Bytes& Chips::attestation_key(ChipId chip) const { return impl_->at(chip).key_public; }
+
+vtpm::TpmState Chips::save(ChipId chip) {
+  TVDSIM_ASSERT(exists(chip), "a TPM that is not there is saved");
+  // The attestation key is made anew from the seed where the state is loaded: it need not take a place in it.
+  Chip& saved = impl_->at(chip);
+  if (saved.key) {
+    const vtpm::CommandContext now{.now = impl_->engine.now()};
+    vtpm::expect_success(impl_->fleet->execute(saved.tpm, vtpm::flush_command(saved.key->handle), now),
+                         "unloading a key");
+    saved.key.reset();
+  }
+  return impl_->fleet->save(impl_->at(chip).tpm);
+}
+
+ChipId Chips::load(const std::string& name, const vtpm::TpmState& state, ChipLatency latency) {
+  impl_->power();
+  const sim::Time now = impl_->engine.now();
+  const vtpm::TpmId tpm = impl_->fleet->create(name, now);
+  impl_->fleet->load(tpm, state, {.now = now});
+  return impl_->keep(tpm, latency);
+}
+
+}  // namespace tvdsim::models

@@ -1,0 +1,91 @@
+// The TPMs of a datacenter as devices in simulated time: hardware chips of hosts and the instances of VMs.
+//
+// What is asked of a chip is served first come, first served, and takes as long as its latencies say; the answer is there when
+// that time is over. Behind every chip is a TPM of its own (vtpm/device). The library behind those is not touched before the
+// first chip is made.
+//
+// Invariant  answers come in the order of the questions; a chip that was dropped answers nothing any more.
+// Cost       that of the TPM behind it; one event per question.
+// Threads    the engine's.
+// Source     TPM commands are serial per chip: vendors' and users' measurements (models/CAVEATS.md#attestation).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/engine/engine.hpp"
+#include "vtpm/device/tpm.hpp"
+#include "vtpm/evidence/digest.hpp"
+#include "vtpm/evidence/pcr_values.hpp"
+
+namespace tvdsim::models {
+
+struct Measured;
+using ChipId = sim::Id<struct ChipTag>;
+
+struct ChipLatency {
+  sim::Duration command{1'000'000}, quote{60'000'000};
+};
+
+struct PcrExtend {
+  std::uint32_t pcr = 0;
+  vtpm::Digest sha1, sha256;
+};
+
+// What this measurement extends its PCR with.
+PcrExtend extend_of(const Measured& item);
+
+struct QuoteAnswer {
+  std::vector<std::uint8_t> attest, signature;
+  vtpm::PcrValues pcrs;
+};
+
+// Called when the answer is there, once, with the tag of the question; not for a chip that was dropped meanwhile.
+template <class Answer>
+struct ChipDone {
+  void (*call)(void* self, std::uint64_t tag, Answer& answer) = nullptr;
+  void* self = nullptr;
+  std::uint64_t tag = 0;
+  template <auto Method, class T>
+  static ChipDone to(T& object, std::uint64_t tag) {
+    return {[](void* to, std::uint64_t t, Answer& a) { (static_cast<T*>(to)->*Method)(t, a); }, &object, tag};
+  }
+};
+struct Extended {};
+
+class Chips {
+ public:
+  // workers: threads that compute what TPMs answer; 0: the engine's own does.
+  Chips(sim::Engine& engine, unsigned workers);
+  ~Chips();
+  Chips(const Chips&) = delete;
+
+  // A manufactured TPM, started up. The name and the engine's seed make its keys.
+  ChipId add(const std::string& name, ChipLatency latency);
+  void drop(ChipId chip);  // with its keys: what was sealed to it is lost
+  bool exists(ChipId chip) const noexcept;
+  std::size_t size() const noexcept;  // chips that exist
+
+  // Powers off and on, then extends all of it: a boot. One question.
+  void boot(ChipId chip, std::vector<PcrExtend> extends);
+  void extend(ChipId chip, PcrExtend extend, ChipDone<Extended> done);
+  void quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pcrs, ChipDone<QuoteAnswer> done);
+  // A guest's own command.
+  void execute(ChipId chip, std::vector<std::uint8_t> command, ChipDone<std::vector<std::uint8_t>> done);
+  // The attestation key's public area (TPM2B_PUBLIC), as it was enrolled when the chip made it, out of band; empty before its
+  // first quote. What a machine says of its key is another thing.
+  const std::vector<std::uint8_t>& attestation_key(ChipId chip) const;
+
+  // All there is of a TPM, as it moves; what is under way is answered first.
+  vtpm::TpmState save(ChipId chip);
+  ChipId load(const std::string& name, const vtpm::TpmState& state, ChipLatency latency);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tvdsim::models

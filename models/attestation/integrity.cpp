@@ -1,0 +1,120 @@
+#include "models/attestation/integrity.hpp"
+
+#include <fmt/format.h>
+
+#include "sim/base/error.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+constexpr std::uint32_t kNoMachine = 0xffff'ffff;
+
+std::vector<bool> places(const PreparedImage& image, const std::vector<std::string>& names,
+                         std::string_view machine, sim::Findings& findings) {
+  std::vector<bool> marked;
+  if (names.empty()) return marked;
+  marked.resize(image.size());
+  for (const std::string& name : names) {
+    const std::size_t at = image.find(name);
+    if (at < image.size()) {
+      marked[at] = true;
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const Component& component : image.image().software) known.push_back(component.name);
+    findings.error("TVD-101", std::string(machine),
+                   fmt::format("image `{}` has no component `{}`.", image.image().name, name),
+                   sim::suggest(name, known));
+  }
+  return marked;
+}
+
+}  // namespace
+
+Integrity::Integrity(sim::Engine& engine, Truth& truth, sim::MessageBus& bus, Chips& chips,
+                     IntegrityWorld& world, IntegritySetup setup)
+    : engine_(engine), truth_(truth), bus_(bus), world_(world), setup_(setup), chips_(chips) {
+  stage_kind_ = engine.kind("integrity.stage", sim::Handler::to<&Integrity::on_stage>(*this));
+  run_kind_ = engine.kind("integrity.run", sim::Handler::to<&Integrity::on_run>(*this));
+}
+
+Integrity::~Integrity() = default;
+
+MeasuredMachine Integrity::make(const Boot& from, bool is_vm) {
+  MeasuredMachine machine;
+  machine.name = from.name;
+  machine.is_vm = is_vm;
+  machine.image = from.image;
+  sim::Findings findings;
+  machine.tampered = places(*from.image, from.tampered, from.name, findings);
+  machine.uninstrumented = places(*from.image, from.uninstrumented, from.name, findings);
+  findings.throw_if_any();
+  return machine;
+}
+
+void Integrity::add_host(const Boot& from, bool tpm, ChipLatency latency) {
+  TVDSIM_ASSERT(machines_.size() == hosts_, "hosts are added before VMs");
+  machines_.push_back(make(from, false));
+  if (tpm) machines_.back().chip = chips_.add(from.name, latency);
+  const sim::HostId host{static_cast<std::uint32_t>(hosts_++)};
+  machine_vm_.push_back(sim::VmId::none());
+  agents_.push_back(std::make_unique<AttestationAgent>(*this, host, "attest@" + from.name));
+  if (tpm) boot(host.value);
+}
+
+void Integrity::add_vm(sim::VmId vm, const Boot& from) {
+  if (vm_machine_.size() <= vm.value) vm_machine_.resize(vm.value + 1, kNoMachine);
+  vm_machine_[vm.value] = static_cast<std::uint32_t>(machines_.size());
+  machines_.push_back(make(from, true));
+  machine_vm_.push_back(vm);
+}
+
+bool Integrity::knows(sim::VmId vm) const noexcept {
+  return vm.value < vm_machine_.size() && vm_machine_[vm.value] != kNoMachine;
+}
+
+const MeasuredMachine& Integrity::vm(sim::VmId vm) const { return machines_.at(machine_of(vm)); }
+
+void Integrity::add_verifier(const std::string& host) {
+  verifiers_.push_back(std::make_unique<Verifier>(*this, host));
+}
+
+const PreparedImage& Integrity::prepare(SoftwareImage image) {
+  auto& prepared = images_[image.name];
+  if (!prepared) prepared = std::make_unique<PreparedImage>(std::move(image), measured_);
+  return *prepared;
+}
+
+void Integrity::vouch(const SoftwareImage& image) { references_.add_image(image); }
+
+sim::Time Integrity::ready(sim::HostId host) const { return machines_.at(host.value).ready; }
+
+void Integrity::boot_vm(sim::VmId vm, ChipId chip) {
+  MeasuredMachine& machine = machines_.at(machine_of(vm));
+  machine.chip = chip;
+  boot(machine_of(vm));
+}
+
+void Integrity::rebind(sim::VmId vm, ChipId chip) {
+  if (knows(vm)) machines_[machine_of(vm)].chip = chip;
+}
+
+void Integrity::note(const MeasuredMachine& machine, const Measured& item) {
+  sim::Trace& trace = engine_.trace();
+  trace.append(sim::rows::measurements{.time_ns = engine_.now(),
+                                       .entity = trace.text(machine.name),
+                                       .pcr = item.pcr,
+                                       .kind = trace.text(item.violation ? "violation" : to_text(item.kind)),
+                                       .name = trace.text(item.name),
+                                       .digest = trace.text(item.hex)});
+}
+
+void Integrity::executes(const MeasuredMachine& machine, std::size_t component) {
+  const Measured& ran = machine.now(component);
+  truth_.executed(engine_.now(), machine.name, ran.name, ran.hex);
+  if (&ran == &machine.image->of(component, false)) return;
+  truth_.compromised(engine_.now(), machine.name, fmt::format("it ran a changed {}", ran.name));
+}
+
+}  // namespace tvdsim::models

@@ -1,0 +1,125 @@
+// Measured boot, measured files and remote attestation of a datacenter: who ran what, what evidence there is of it, who believes it.
+//
+// Hosts boot when they are added; a VM boots when it is told to. Each boot stage is measured by the one before it, each file by the
+// kernel before it is used: log entry and PCR extend first, then execution. On every host a service attest@<host> answers
+// challenges; services verifier@<host> ask and judge (models/attestation/protocol.hpp).
+//
+// Invariant  no code of a measured class runs before its digest is in the log and in the PCR, unless `measurement` is off.
+// Cost       a boot is one visit to the TPM and one event per component; see SPECIFICATION.md for the whole.
+// Threads    the engine's.
+// Leaves out run-time attacks that change no file, dynamic launch, IMA signatures (models/CAVEATS.md#attestation).
+// Source     seed 002 sections 2.2.1 and 2.2.2; Sailer et al., USENIX Security 2004; Berger et al., USENIX Security 2006.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/attestation/agent.hpp"
+#include "models/attestation/integrity_world.hpp"
+#include "models/attestation/measured_machine.hpp"
+#include "models/attestation/reference_store.hpp"
+#include "models/attestation/verifier.hpp"
+#include "models/truth/record.hpp"
+#include "sim/base/decision.hpp"
+
+namespace tvdsim::models {
+
+struct IntegritySetup {
+  sim::ControlModes controls;
+  std::bitset<kMeasuredClasses> measured = std::bitset<kMeasuredClasses>().set();
+  sim::Duration hash{50'000};       // of one component: 4 KiB at the 80 MB/s of the time
+  sim::Duration extend{1'000'000};  // by which execution waits for the TPM
+  VerifierSetup verifier;
+};
+
+class Integrity {
+ public:
+  Integrity(sim::Engine& engine, Truth& truth, sim::MessageBus& bus, Chips& chips, IntegrityWorld& world,
+            IntegritySetup setup);
+  ~Integrity();
+  Integrity(const Integrity&) = delete;
+
+  struct Boot {
+    std::string name;
+    const PreparedImage* image = nullptr;
+    std::vector<std::string> tampered, uninstrumented;  // components by name
+  };
+  // Hosts in the order of their HostIds, all of them. Kept from then on; boots at once.
+  void add_host(const Boot& boot, bool tpm, ChipLatency latency);
+  void add_vm(sim::VmId vm, const Boot& boot);
+  bool knows(sim::VmId vm) const noexcept;
+  void add_verifier(const std::string& host);
+
+  // Images are prepared once; vouch(): its components are known to be good.
+  const PreparedImage& prepare(SoftwareImage image);
+  void vouch(const SoftwareImage& image);
+  ReferenceStore& references() noexcept { return references_; }
+
+  sim::Time ready(sim::HostId host) const;  // when its boot is over
+  // The VM starts over, with this vTPM (none: it has none).
+  void boot_vm(sim::VmId vm, ChipId chip);
+  // It was moved: its instance is another one now.
+  void rebind(sim::VmId vm, ChipId chip);
+
+  // Actions upon a running VM. Both end in IntegrityWorld::executed(); "" or why not.
+  std::string run_program(sim::VmId vm, std::string_view path, std::uint64_t correlation);
+  std::string tamper_file(sim::VmId vm, std::string_view path, std::string_view content,
+                          std::uint64_t correlation);
+  std::string lie(sim::VmId vm, std::string_view mode);
+  // Its agent is one that keeps its first quote, to have it when it will lie.
+  void keep_quotes(sim::VmId vm);
+
+  const MeasuredMachine& host(sim::HostId host) const { return machines_.at(host.value); }
+  const MeasuredMachine& vm(sim::VmId vm) const;
+  const std::vector<std::unique_ptr<Verifier>>& verifiers() const noexcept { return verifiers_; }
+
+ private:
+  friend class AttestationAgent;
+  friend class Verifier;
+  struct Pending {  // an execution that waits for its measurement
+    std::uint32_t machine = 0, boots = 0;
+    std::size_t component = 0;
+    std::uint64_t correlation = 0;
+  };
+
+  MeasuredMachine make(const Boot& boot, bool is_vm);
+  void boot(std::uint32_t machine);
+  void plan(MeasuredMachine& machine, std::vector<PcrExtend>& extends);
+  void on_stage(const sim::Event& event);
+  void on_run(const sim::Event& event);
+  void note(const MeasuredMachine& machine, const Measured& item);
+  void executes(const MeasuredMachine& machine, std::size_t component);
+  // IMA: the entry that must be made before this component is used, or null.
+  const Measured* to_measure(const MeasuredMachine& machine, std::size_t component) const;
+  void extend_done(std::uint64_t pending, Extended& nothing);
+  void execute(std::uint64_t pending);
+  std::uint32_t machine_of(sim::VmId vm) const { return vm_machine_.at(vm.value); }
+
+  sim::Engine& engine_;
+  Truth& truth_;
+  sim::MessageBus& bus_;
+  IntegrityWorld& world_;
+  IntegritySetup setup_;
+  MeasuredStore measured_;
+  std::map<std::string, std::unique_ptr<PreparedImage>> images_;
+  ReferenceStore references_;
+  Chips& chips_;
+  std::vector<MeasuredMachine> machines_;  // hosts first
+  std::size_t hosts_ = 0;
+  std::vector<std::uint32_t> vm_machine_;  // by VmId; kNoMachine: none
+  std::vector<sim::VmId> machine_vm_;      // by machine, of VMs
+  std::map<std::uint64_t, Pending> pending_;
+  std::uint64_t next_pending_ = 0;
+  sim::EventKind stage_kind_ = 0, run_kind_ = 0;
+  ChallengeTable challenges_;
+  std::uint64_t next_challenge_ = 0;
+  std::vector<std::unique_ptr<AttestationAgent>> agents_;  // by host
+  std::vector<std::unique_ptr<Verifier>> verifiers_;
+};
+
+}  // namespace tvdsim::models

@@ -1,0 +1,163 @@
+// How a verifier comes to a verdict: one machine's evidence, and a VM's together with its host's.
+#include <fmt/format.h>
+
+#include "models/attestation/integrity.hpp"
+#include "models/attestation/verifier.hpp"
+#include "vtpm/evidence/quote.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+using vtpm::Appraisal;
+using vtpm::AppraisalCheck;
+
+vtpm::Checks checks_under(const sim::ControlModes& modes) {
+  const auto on = [&](sim::Control control) { return modes[control] != sim::ControlMode::off; };
+  vtpm::Checks checks;
+  checks.set(AppraisalCheck::nonce, on(sim::Control::nonce));
+  for (const auto check : {AppraisalCheck::key, AppraisalCheck::signature})
+    checks.set(check, on(sim::Control::quote_signature));
+  for (const auto check : {AppraisalCheck::event_log, AppraisalCheck::ima_log, AppraisalCheck::boot_aggregate,
+                           AppraisalCheck::ima_entry})
+    checks.set(check, on(sim::Control::log_replay));
+  for (const auto check : {AppraisalCheck::chain, AppraisalCheck::violation, AppraisalCheck::reference})
+    checks.set(check, on(sim::Control::reference_values));
+  return checks;
+}
+
+vtpm::Expectations expectations_of(const MeasuredMachine& machine, std::span<const std::uint8_t> key) {
+  vtpm::Expectations expect;
+  if (!key.empty()) expect.key = vtpm::PublicKey::parse(key);
+  for (const vtpm::HashAlg bank : kBanks) expect.selection.push_back({bank, kQuotedPcrs, 3});
+  expect.ima_log = machine.is_vm;
+  for (std::size_t i = 0; i < machine.image->stages(); ++i)
+    expect.chain.push_back(machine.image->component(i).name);
+  return expect;
+}
+
+AttestationVerdict verdict_of(const Appraisal& appraisal) {
+  switch (appraisal.verdict) {
+    case Appraisal::Verdict::trusted:
+      return AttestationVerdict::trusted;
+    case Appraisal::Verdict::untrusted:
+      return AttestationVerdict::untrusted;
+    case Appraisal::Verdict::incomplete:
+      break;
+  }
+  return AttestationVerdict::incomplete;
+}
+
+std::string skipped_checks(const Appraisal& appraisal) {
+  std::string list;
+  for (std::size_t i = 0; i < vtpm::kAppraisalChecks; ++i) {
+    const auto check = static_cast<AppraisalCheck>(i);
+    const auto outcome = appraisal.result(check).outcome;
+    if (outcome != Appraisal::Outcome::off && outcome != Appraisal::Outcome::not_applicable) continue;
+    list += list.empty() ? "" : " ";
+    list += to_text(check);
+  }
+  return list;
+}
+
+std::string join(const std::string& own, const std::string& host) {
+  if (own.empty() || host.empty()) return own + host;
+  return fmt::format("{}; host: {}", own, host);
+}
+
+std::string digest_of_first(const std::vector<std::uint8_t>& log) {
+  const vtpm::EventLog parsed = vtpm::EventLog::parse(log);
+  for (const vtpm::LogEvent& event : parsed.events()) {
+    if (event.type != vtpm::kNoAction) return vtpm::to_hex(event.digests.back().value.view());
+  }
+  return {};
+}
+
+// What the host measured of the firmware that it gives to its VMs.
+std::string virtual_firmware(const std::vector<std::uint8_t>& log) {
+  const vtpm::EventLog parsed = vtpm::EventLog::parse(log);
+  for (const vtpm::LogEvent& event : parsed.events()) {
+    if (event_name(event) == "virtual_firmware") return vtpm::to_hex(event.digests.back().value.view());
+  }
+  return {};
+}
+
+}  // namespace
+
+Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
+                             std::span<const std::uint8_t> nonce) const {
+  vtpm::Evidence shown;
+  shown.attest = evidence.quote.attest;
+  shown.signature = evidence.quote.signature;
+  shown.event_log = evidence.event_log;
+  shown.ima_log = evidence.ima_log;
+  shown.ak_public = evidence.key;
+  shown.pcrs = evidence.quote.pcrs;
+  std::span<const std::uint8_t> enrolled;
+  if (machine.chip.exists()) enrolled = integrity_.chips_.attestation_key(machine.chip);
+  return vtpm::appraise(shown, nonce, expectations_of(machine, enrolled), &integrity_.references_,
+                        checks_under(integrity_.setup_.controls));
+}
+
+Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
+                                          const MachineEvidence& evidence) const {
+  const Appraisal appraisal = appraise(machine, evidence, nonce);
+  Outcome outcome;
+  outcome.verdict = verdict_of(appraisal);
+  outcome.reason = appraisal.reason ? std::string(to_text(*appraisal.reason)) : std::string("ok");
+  outcome.detail = appraisal.detail;
+  outcome.entity = appraisal.entity;
+  outcome.expected = appraisal.expected;
+  outcome.got = appraisal.got;
+  outcome.entries = appraisal.events_checked + appraisal.entries_checked;
+  outcome.skipped = skipped_checks(appraisal);
+  return outcome;
+}
+
+Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
+  const MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  Outcome own = judge_machine(machine, challenge.nonce, challenge.own);
+  if (!challenge.about_vm || own.verdict == AttestationVerdict::untrusted) return own;
+  if (integrity_.setup_.controls[sim::Control::vtpm_root] == sim::ControlMode::off) {
+    own.skipped = join(own.skipped, "vtpm_root");
+    return own;
+  }
+  return with_host(challenge, std::move(own));
+}
+
+Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) const {
+  const MeasuredMachine& host = integrity_.machines_[challenge.host.value];
+  if (own.verdict == AttestationVerdict::trusted && challenge.host_evidence.quote.attest.empty()) {
+    own.verdict = AttestationVerdict::incomplete;
+    own.reason = "vtpm_root";
+    own.detail = fmt::format("its vTPM says so, and nothing vouches for {} below it", host.name);
+    own.entity = host.name;
+    return own;
+  }
+  const auto nonce = binding_nonce(challenge.nonce, challenge.own.key);
+  Outcome below = judge_machine(host, nonce, challenge.host_evidence);
+  own.entries += below.entries;
+  own.skipped = join(own.skipped, below.skipped);
+  if (own.verdict != AttestationVerdict::trusted) return own;
+  if (below.verdict != AttestationVerdict::trusted) {
+    below.entries = own.entries;
+    below.skipped = own.skipped;
+    below.detail = fmt::format("host {}: {}", host.name, below.detail);
+    if (below.reason == "nonce") below.reason = "binding";
+    return below;
+  }
+  if (integrity_.setup_.controls[sim::Control::reference_values] == sim::ControlMode::off) return own;
+  // The VM's chain begins where the host's ends: with the very firmware that the host measured.
+  const std::string measured = virtual_firmware(challenge.host_evidence.event_log);
+  const std::string begun = digest_of_first(challenge.own.event_log);
+  if (measured == begun || measured.empty()) return own;
+  own.verdict = AttestationVerdict::untrusted;
+  own.reason = "virtual_crtm";
+  own.detail = fmt::format("its chain begins with another firmware than the one that {} measured", host.name);
+  own.entity = "virtual_crtm";
+  own.expected = measured;
+  own.got = begun;
+  return own;
+}
+
+}  // namespace tvdsim::models

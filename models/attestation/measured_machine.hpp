@@ -1,0 +1,43 @@
+// One machine whose software is measured: what it boots from, what it measured since, into which TPM.
+//
+// Invariant  replaying boot_log and ima_log gives what its TPM holds in PCRs 0 to 11, unless a guest extended them by itself.
+// Cost       about 400 bytes and a pointer per measurement.
+// Threads    the engine's.
+#pragma once
+
+#include <bitset>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/attestation/chips.hpp"
+#include "models/attestation/lies.hpp"
+#include "models/attestation/prepared_image.hpp"
+
+namespace tvdsim::models {
+
+struct MeasuredMachine {
+  std::string name;
+  bool is_vm = false;
+  const PreparedImage* image = nullptr;
+  std::vector<bool> tampered;        // by component
+  std::vector<bool> uninstrumented;  // by component: starts the next stage without measuring it
+  ChipId chip;                       // none: it has no TPM
+  std::vector<const Measured*> boot_log, ima_log;
+  std::vector<const Measured*>
+      current;  // by component: what is there now, if something changed it since the boot
+  std::vector<const Measured*> cached;  // by component: what IMA measured last
+  std::uint32_t boots = 0;              // events of an earlier boot are stale
+  sim::Time ready;                      // its last boot ends
+  Lie lie = Lie::honest;
+  bool keeps_quotes = false;                                 // somebody prepares a lie: …
+  std::unique_ptr<QuoteAnswer> recorded;                     // … its first quote, and …
+  std::vector<const Measured*> recorded_boot, recorded_ima;  // … the logs that led to it: for one that lies
+
+  const Measured& now(std::size_t component) const {
+    if (component < current.size() && current[component]) return *current[component];
+    return image->of(component, component < tampered.size() && tampered[component]);
+  }
+};
+
+}  // namespace tvdsim::models

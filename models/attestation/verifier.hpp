@@ -1,0 +1,87 @@
+// A verifier service, verifier@<host>: it asks machines what they run, with a fresh nonce each time, and judges their evidence.
+//
+// Evidence is judged one after the other, in the order in which it came. A VM is trusted when its vTPM's quote and its host's quote
+// both hold and the host's names this challenge and this vTPM; without its host's it is `incomplete`. No evidence within the wait is
+// `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust.
+//
+// Invariant  one row of `attestations` per challenge; an incident beside each that did not end in `trusted`.
+// Cost       two signatures and the logs of a VM: about 0.3 ms of ours; simulated: cost + per_entry for each entry checked.
+// Threads    the engine's.
+// Leaves out enrolment of keys over the network: a chip's key is known to the verifiers from its first quote on, out of band.
+// Source     seed 002 sections 2.2.1 and 2.2.2; RFC 9334 (roles).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "models/attestation/challenge.hpp"
+#include "sim/base/decision.hpp"
+#include "sim/base/random.hpp"
+#include "sim/engine/device.hpp"
+#include "vtpm/evidence/appraisal.hpp"
+
+namespace tvdsim::models {
+
+class Integrity;
+struct MeasuredMachine;
+
+struct VerifierSetup {
+  sim::Duration wait{10'000'000'000};              // for evidence
+  sim::Duration max_evidence_age{60'000'000'000};  // how long a verdict stands
+  sim::Duration cost{400'000}, per_entry{2'000};   // two signatures; one look-up
+};
+
+class Verifier {
+ public:
+  Verifier(Integrity& integrity, const std::string& host);
+  sim::ServiceId service() const noexcept { return service_; }
+  const std::string& name() const noexcept { return name_; }
+
+  // What is known of a machine at this instant, by its name.
+  AttestationVerdict standing(std::string_view subject, sim::Time now) const;
+
+  // A command of an administrator (attest_vm, attest_host), which came as this message.
+  void attest_vm(const sim::Message& command, sim::VmId vm);
+  void attest_host(const sim::Message& command, sim::HostId host);
+  // Who takes what is no message of attestation: the glue to an administrator's commands.
+  void on_command(sim::MessageHandler handler) { command_ = handler; }
+
+ private:
+  struct Outcome {
+    AttestationVerdict verdict = AttestationVerdict::unknown;
+    std::string reason, detail, entity, expected, got, skipped;
+    std::uint64_t entries = 0;
+  };
+
+  void on_message(const sim::Message& message);
+  void challenge(const sim::Message& asked, std::uint32_t machine, bool about_vm, sim::HostId at,
+                 bool by_peer);
+  void evidence(std::uint64_t id);
+  void on_wait(const sim::Event& event);
+  void judged(Challenge& challenge);
+  Outcome judge(const Challenge& challenge) const;
+  Outcome with_host(const Challenge& challenge, Outcome own) const;
+  Outcome judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
+                        const MachineEvidence& evidence) const;
+  vtpm::Appraisal appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
+                           std::span<const std::uint8_t> nonce) const;
+  void close(Challenge& challenge, const Outcome& outcome);
+
+  Integrity& integrity_;
+  std::string name_;
+  sim::ServiceId service_;
+  sim::EventKind wait_kind_ = 0;
+  sim::Stream& nonces_;
+  sim::DevicePool desk_;  // one: evidence waits in line
+  std::uint32_t seat_ = 0;
+  sim::MessageHandler command_;
+  struct Standing {
+    AttestationVerdict verdict;
+    sim::Time asked;
+  };
+  std::map<std::string, Standing, std::less<>> standings_;
+};
+
+}  // namespace tvdsim::models

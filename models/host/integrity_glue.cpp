@@ -1,0 +1,156 @@
+#include "models/host/integrity_glue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/host/hypervisor.hpp"
+#include "models/host/world.hpp"
+#include "sim/base/error.hpp"
+
+namespace tvdsim::models {
+
+namespace {
+
+std::string policy_text(const Policy& policy) {
+  std::string digest = "policy ";
+  for (const std::uint8_t byte : policy.digest()) digest += fmt::format("{:02x}", byte);
+  return digest;
+}
+
+SoftwareImage image_of(const ImageSetup& setup) {
+  SoftwareImage image{setup.name, {}};
+  sim::Findings findings;
+  for (const SoftwareSetup& row : setup.software) {
+    const auto kind = measured_class(row.kind);
+    if (!kind) {
+      std::vector<std::string> known;
+      for (std::size_t i = 0; i < kMeasuredClasses; ++i)
+        known.emplace_back(to_text(static_cast<MeasuredClass>(i)));
+      findings.error("TVD-101", fmt::format("image {}: {}", setup.name, row.name),
+                     fmt::format("`{}` is no class of software.", row.kind), sim::suggest(row.kind, known));
+    }
+    image.software.push_back({row.name, kind.value_or(MeasuredClass::program), row.content});
+  }
+  findings.throw_if_any();
+  return image;
+}
+
+IntegritySetup setup_of(World& world) {
+  const DatacenterSetup& from = world.setup;
+  IntegritySetup setup;
+  setup.controls = from.controls;
+  for (const std::string& name : from.unmeasured) {
+    if (const auto kind = measured_class(name)) setup.measured.reset(static_cast<std::size_t>(*kind));
+  }
+  setup.hash = world.costs.each(Cost::measure_component);
+  setup.extend = world.costs.each(Cost::tpm_command);
+  setup.verifier.wait = world.costs.wait(Wait::evidence);
+  setup.verifier.max_evidence_age = from.max_evidence_age;
+  setup.verifier.cost = world.costs.each(Cost::verify_evidence);
+  setup.verifier.per_entry = world.costs.each(Cost::verify_entry);
+  return setup;
+}
+
+}  // namespace
+
+bool IntegrityGlue::wanted(const DatacenterSetup& setup) {
+  return !setup.verifiers.empty() ||
+         std::any_of(setup.hosts.begin(), setup.hosts.end(), [](const HostSetup& row) { return row.tpm; }) ||
+         std::any_of(setup.vms.begin(), setup.vms.end(), [](const VmSetup& row) { return row.vtpm; });
+}
+
+IntegrityGlue::IntegrityGlue(World& world)
+    : world_(world),
+      policy_(policy_text(*world.setup.policies.front())),
+      integrity_(std::make_unique<Integrity>(world.engine, world.truth, world.bus, world.chips(), *this,
+                                             setup_of(world))) {
+  // Policies that an administrator may bring into force later are as good as the first.
+  for (const auto& policy : world.setup.policies) integrity_->vouch(builtin_host_image(policy_text(*policy)));
+  integrity_->vouch(builtin_guest_image());
+  for (const ImageSetup& row : world.setup.images) {
+    const SoftwareImage image = image_of(row);
+    integrity_->vouch(image);
+    integrity_->prepare(image);
+  }
+  for (const HostSetup& row : world.setup.hosts) {
+    const Integrity::Boot boot{row.name, &image(row.image, true), row.tampered, row.uninstrumented};
+    integrity_->add_host(boot, row.tpm, world.chip_latency(row));
+  }
+  for (const std::string& host : world.setup.verifiers) integrity_->add_verifier(host);
+  for (const auto& verifier : integrity_->verifiers())
+    verifier->on_command(sim::MessageHandler::to<&IntegrityGlue::on_command>(*this));
+}
+
+void IntegrityGlue::add_vms() {
+  for (const VmSetup& row : world_.setup.vms) {
+    const Integrity::Boot boot{row.name, &image(row.image, false), row.tampered, row.uninstrumented};
+    integrity_->add_vm(world_.domains.find(row.name), boot);
+  }
+}
+
+const PreparedImage& IntegrityGlue::image(const std::string& name, bool host) {
+  if (name.empty()) return integrity_->prepare(host ? builtin_host_image(policy_) : builtin_guest_image());
+  for (const ImageSetup& row : world_.setup.images) {
+    if (row.name == name) return integrity_->prepare(image_of(row));
+  }
+  sim::Findings findings;
+  findings.error("TVD-101", "image", fmt::format("image `{}` is not defined.", name));
+  findings.throw_if_any();
+  sim::bug("image", "an unknown image was let through", __FILE__, __LINE__);
+}
+
+sim::HostId IntegrityGlue::where(sim::VmId vm) const {
+  const sim::HostId host = world_.domains.where.at(vm.value);
+  const auto* domain = world_.machine(host).hypervisor->find(vm);
+  return domain && domain->state == DomainState::running ? host : sim::HostId::none();
+}
+
+void IntegrityGlue::answer(sim::ServiceId from, std::uint64_t correlation, AttestationVerdict verdict,
+                           std::string_view reason) {
+  const Result result = verdict == AttestationVerdict::trusted     ? Result::done
+                        : verdict == AttestationVerdict::untrusted ? Result::refused
+                                                                   : Result::failed;
+  world_.reply(from, correlation, result, reason);
+}
+
+void IntegrityGlue::executed(std::uint64_t correlation, std::string_view what) {
+  if (what.empty()) return world_.commands.close(correlation, Result::failed, "it stopped meanwhile");
+  world_.commands.close(correlation, Result::done, fmt::format("sha256 {}", what));
+}
+
+void IntegrityGlue::incident(std::string_view kind, std::string_view entity, std::string_view cause) {
+  world_.incident(kind, entity, cause);
+}
+
+void IntegrityGlue::on_command(const sim::Message& message) {
+  const Action& action = world_.commands.action(message.correlation);
+  for (const auto& verifier : integrity_->verifiers()) {
+    if (verifier->service() != message.to) continue;
+    if (action.kind == ActionKind::attest_vm)
+      return verifier->attest_vm(message, world_.domains.find(action.vm));
+    if (action.kind == ActionKind::attest_host)
+      return verifier->attest_host(message, world_.host_named(action.host));
+  }
+  world_.reply(message.to, message.correlation, Result::failed, "a verifier does not know this command");
+}
+
+void IntegrityGlue::act(std::uint64_t correlation, const Action& action) {
+  const sim::VmId vm = world_.domains.find(action.vm);
+  std::string why;
+  switch (action.kind) {
+    case ActionKind::run_program:
+      why = integrity_->run_program(vm, action.path, correlation);
+      break;
+    case ActionKind::tamper_file:
+      why = integrity_->tamper_file(vm, action.path, action.text, correlation);
+      break;
+    default:
+      why = integrity_->lie(vm, action.mode);
+      if (why.empty()) world_.commands.close(correlation, Result::done, action.mode);
+      break;
+  }
+  if (!why.empty()) world_.commands.close(correlation, Result::failed, why);
+}
+
+}  // namespace tvdsim::models

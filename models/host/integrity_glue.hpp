@@ -1,0 +1,45 @@
+// Measured boot and attestation, as a datacenter's setup asks for them: images, hosts, VMs and verifiers are handed over, commands
+// and answers passed on. There is none of it in a datacenter without TPMs, vTPMs and verifiers.
+//
+// Threads    the engine's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "models/attestation/integrity.hpp"
+#include "models/host/action.hpp"
+#include "sim/engine/messages.hpp"
+
+namespace tvdsim::models {
+
+struct World;
+struct DatacenterSetup;
+
+class IntegrityGlue final : public IntegrityWorld {
+ public:
+  static bool wanted(const DatacenterSetup& setup);
+  // Hosts boot at once. A class, image or component of unknown name is InputError.
+  explicit IntegrityGlue(World& world);
+  void add_vms();
+
+  Integrity& integrity() noexcept { return *integrity_; }
+  // A guest's or an attacker's command.
+  void act(std::uint64_t correlation, const Action& action);
+
+  sim::HostId where(sim::VmId vm) const override;
+  void answer(sim::ServiceId from, std::uint64_t correlation, AttestationVerdict verdict,
+              std::string_view reason) override;
+  void executed(std::uint64_t correlation, std::string_view what) override;
+  void incident(std::string_view kind, std::string_view entity, std::string_view cause) override;
+
+ private:
+  void on_command(const sim::Message& message);
+  const PreparedImage& image(const std::string& name, bool host);
+
+  World& world_;
+  std::string policy_;  // what the hosts' policy stage consists of
+  std::unique_ptr<Integrity> integrity_;
+};
+
+}  // namespace tvdsim::models
