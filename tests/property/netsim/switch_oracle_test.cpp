@@ -66,25 +66,20 @@ struct Draw {
   }
   std::uint64_t address() {
     if (random.chance(0.03)) return 0x0180c2000000 + random.below(18);
-    if (random.chance(0.1)) return 0xffffffffffff;
-    return 0x525400000000 + random.below(8);
+    return 0x525400000000 + random.below(12);
   }
-  // Mostly as the port would have it.
+  // Mostly as the port would have it, to an address that was heard in that VLAN.
   NaiveFrame frame(const NaivePort& in) {
-    NaiveFrame made{address(), 0x525400000000 + random.below(8), -1};
-    if (random.chance(0.02)) made.from = address();
+    NaiveFrame made{0, 0, -1};
     const bool tagged = in.takes_tagged && (!in.takes_untagged || random.chance(0.5));
     if (tagged) made.tag = random.chance(0.05) ? 0 : vid();
-    if (tagged && !in.vlans.empty() && random.chance(0.8))
+    if (tagged && !in.vlans.empty() && random.chance(0.9))
       made.tag = *std::next(in.vlans.begin(), static_cast<std::ptrdiff_t>(random.below(in.vlans.size())));
-    if (random.chance(0.1)) made.tag = random.chance(0.5) ? -1 : vid();
+    if (random.chance(0.05)) made.tag = random.chance(0.5) ? -1 : vid();
+    made.from = random.chance(0.02) ? address() : 0x525400000000 + random.below(12);
+    made.to = random.chance(0.3) ? 0xffffffffffff : address();
     return made;
   }
-};
-if (random.chance(0.97)) made.from = 0x525400000000 + random.below(24);
-if (random.chance(0.6)) made.tag = random.chance(0.05) ? 0 : vid();
-return made;
-}
 };
 
 // F-048
