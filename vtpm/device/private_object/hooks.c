@@ -1,6 +1,9 @@
 // What one private copy of libtpms asks of its owner: random bytes and the time. Linked into the same shared object with
 // --wrap, so that every call of these functions inside libtpms comes here (vtpm/device/tpm_library.hpp tells how it is used).
 //
+// And it remembers its self-tests: they are about the code, which is the copy's, so an algorithm that was tested in this copy is
+// tested for every TPM that comes to sit in it. The library would test anew after every park.
+//
 // Without an owner's functions the copy behaves as the stock library: OpenSSL's randomness and the machine's clocks.
 #include <openssl/rand.h>
 #include <stdint.h>
@@ -51,3 +54,24 @@ clock_t __wrap_clock(void) {
 extern FILE* __real_stderr;
 FILE* __wrap_stderr __attribute__((visibility("hidden")));
 __attribute__((constructor)) static void take_stderr(void) { __wrap_stderr = __real_stderr; }
+
+// One bit per algorithm, as libtpms keeps them: what still is to be tested, for the TPM and for the command under way.
+enum { kVectorBytes = 9 };
+extern unsigned char g_toTest[];
+static unsigned char tested[kVectorBytes];
+
+uint32_t __real_TestAlgorithm(uint16_t algorithm, void* to_test);
+
+uint32_t __wrap_TestAlgorithm(uint16_t algorithm, void* to_test) {
+  unsigned char* asked = to_test;
+  const unsigned byte = algorithm / 8u, bit = 1u << algorithm % 8u;
+  if (byte >= kVectorBytes || asked == NULL) return __real_TestAlgorithm(algorithm, to_test);
+  if (tested[byte] & bit) {
+    g_toTest[byte] &= (unsigned char)~bit;
+    asked[byte] &= (unsigned char)~bit;
+    return 0;
+  }
+  const uint32_t code = __real_TestAlgorithm(algorithm, to_test);
+  if (code == 0) tested[byte] |= (unsigned char)bit;
+  return code;
+}
