@@ -8,7 +8,6 @@
 // The key is a fresh one of OpenSSL's; nothing that a test asserts depends on its bytes.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -21,6 +20,7 @@
 #include <tuple>
 #include <vector>
 
+#include "sim/base/error.hpp"
 #include "tests/support/ablation.hpp"
 #include "vtpm/evidence/appraisal.hpp"
 #include "vtpm/evidence/event_log_writer.hpp"
@@ -85,14 +85,16 @@ class SigningKey {
     std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
     EVP_PKEY_CTX* scheme = nullptr;
     const std::string name(vtpm::to_text(hash));
-    EXPECT_EQ(
-        EVP_DigestSignInit_ex(context.get(), &scheme, name.c_str(), nullptr, nullptr, key_.get(), nullptr),
-        1);
-    EXPECT_TRUE(!pss || EVP_PKEY_CTX_ctrl_str(scheme, "rsa_padding_mode", "pss") == 1);
+    TVDSIM_ASSERT(EVP_DigestSignInit_ex(context.get(), &scheme, name.c_str(), nullptr, nullptr, key_.get(),
+                                        nullptr) == 1,
+                  "OpenSSL signs");
+    TVDSIM_ASSERT(!pss || EVP_PKEY_CTX_ctrl_str(scheme, "rsa_padding_mode", "pss") == 1, "OpenSSL signs");
     std::size_t size = 0;
-    EXPECT_EQ(EVP_DigestSign(context.get(), nullptr, &size, message.data(), message.size()), 1);
+    TVDSIM_ASSERT(EVP_DigestSign(context.get(), nullptr, &size, message.data(), message.size()) == 1,
+                  "OpenSSL signs");
     Buffer bytes(size);
-    EXPECT_EQ(EVP_DigestSign(context.get(), bytes.data(), &size, message.data(), message.size()), 1);
+    TVDSIM_ASSERT(EVP_DigestSign(context.get(), bytes.data(), &size, message.data(), message.size()) == 1,
+                  "OpenSSL signs");
     bytes.resize(size);
     vtpm::QuoteSignature out;
     out.hash = hash;
@@ -111,7 +113,7 @@ class SigningKey {
   }
 
  private:
-  explicit SigningKey(EVP_PKEY* key) : key_(key, EVP_PKEY_free) { EXPECT_NE(key, nullptr); }
+  explicit SigningKey(EVP_PKEY* key) : key_(key, EVP_PKEY_free) { TVDSIM_ASSERT(key, "OpenSSL makes keys"); }
 
   Buffer spki() const {
     unsigned char* der = nullptr;
@@ -122,7 +124,7 @@ class SigningKey {
   }
   Buffer number(const char* name, std::size_t size) const {
     BIGNUM* value = nullptr;
-    EXPECT_EQ(EVP_PKEY_get_bn_param(key_.get(), name, &value), 1);
+    TVDSIM_ASSERT(EVP_PKEY_get_bn_param(key_.get(), name, &value) == 1, "a key has its numbers");
     Buffer out(size);
     BN_bn2binpad(value, out.data(), static_cast<int>(size));
     BN_free(value);
