@@ -21,6 +21,7 @@ void bind_spec(pybind11::module_& m);      // check, canonical form, catalogue
 void bind_run(pybind11::module_& m);       // run, replay, stop
 void bind_analysis(pybind11::module_& m);  // explain, diff
 void bind_attacks(pybind11::module_& m);   // attacks, their orders, the matrix
+void bind_evidence(pybind11::module_& m);  // measurement logs and quotes
 
 // Set by a signal or by stop(): the run under way ends at its next event and is kept as interrupted.
 std::atomic<bool>& stop_flag() noexcept;

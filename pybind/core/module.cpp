@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_run(m);
   tvdsim::pybind::bind_analysis(m);
   tvdsim::pybind::bind_attacks(m);
+  tvdsim::pybind::bind_evidence(m);
 }

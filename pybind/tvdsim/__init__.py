@@ -64,6 +64,7 @@ from .actions import (
 from .diff import Diff, diff
 from .doctor import doctor
 from .errors import Finding, InputError, InternalError, TvdsimError, WorkerDied, WorldError
+from .evidence import EventLog, ImaLog, Quote, QuoteVerdict
 from .explain import Explanation
 from .policy import Decision, Policy, Verdict, Wall
 from .replay import Replay, replay
@@ -75,8 +76,10 @@ from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software,
 __all__ = [
     "Action", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Connect", "CrashToolstack",
     "CrashVm", "CreateDomain", "CreateTvd", "CreateVlan", "Decision", "DetachDisk", "Diff", "Disconnect", "Disk",
-    "Explanation", "Fault", "Finding", "Host", "Image", "InputError", "InternalError", "KillBackend", "Label",
-    "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "ReadDisk",
+    "EventLog", "Explanation", "Fault", "Finding", "Host", "ImaLog",
+    "Image", "InputError", "InternalError", "KillBackend", "Label",
+    "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "Quote",
+    "QuoteVerdict", "ReadDisk",
     "Regular", "RelabelDisk", "RelabelHost", "Replay", "RestartBackend", "RestartToolstack", "ResumeVm", "Run",
     "RunInterrupted", "RunProgram", "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac",
     "StartVm", "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "TpmExtend",
