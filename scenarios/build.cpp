@@ -59,6 +59,7 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.traffic = spec.traffic;
   setup.tvds = spec.tvds;
   setup.verifiers = spec.verifiers;
+  setup.auditor = spec.auditor;
   setup.max_evidence_age = spec.max_evidence_age;
   setup.capture = spec.capture == Capture::frames;
   setup.tpm_workers = spec.tpm_workers;

@@ -44,6 +44,7 @@ struct Spec {
   std::vector<models::TrafficSetup> traffic;
   std::vector<models::TvdSetup> tvds;
   std::vector<std::string> verifiers;            // hosts on which a verifier service runs
+  std::string auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
   sim::Duration max_evidence_age{60'000'000'000};  // older evidence of a host is none
   Capture capture = Capture::frames;
   std::uint32_t tpm_workers = 0;  // threads that compute TPM commands; 0: the engine's own. Never changes a result

@@ -55,6 +55,7 @@ def _sections(s: "Scenario") -> List[Tuple[str, Sequence[Tuple[str, ...]]]]:
                  for v in s.of(Vm)]),
         ("traffic", [_flow(flow) for flow in s.flows]),
         ("verifiers", [(name,) for name in s.verifiers]),
+        ("auditor", [(s.auditor,)] if s.auditor else []),
         ("story", _story(s)),
     ]
 
