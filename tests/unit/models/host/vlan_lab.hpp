@@ -8,7 +8,8 @@ namespace tvdsim::tests {
 
 inline constexpr std::uint32_t kMa = 10, kSu = 20;
 
-inline VmSetup networked(std::string name, std::string label, std::string on, std::vector<std::uint32_t> vlans) {
+inline VmSetup networked(std::string name, std::string label, std::string on,
+                         std::vector<std::uint32_t> vlans) {
   VmSetup row = vm(std::move(name), std::move(label), std::move(on));
   row.vif = true;
   row.vlans = std::move(vlans);
