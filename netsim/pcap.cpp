@@ -2,6 +2,7 @@
 
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -45,13 +46,14 @@ PcapWriter::PcapWriter(const std::string& path) : impl_(std::make_unique<Impl>()
 
 PcapWriter::~PcapWriter() = default;
 
-void PcapWriter::write(sim::Time when, std::span<const std::uint8_t> frame) {
+void PcapWriter::write(sim::Time when, std::span<const std::uint8_t> frame, std::size_t keep) {
   TVDSIM_ASSERT(impl_->file, "a frame is written to a capture that is closed");
   pcap_pkthdr header{};
   header.ts.tv_sec = static_cast<decltype(header.ts.tv_sec)>(when.ns / 1'000'000'000);
   // With nanosecond precision the field called microseconds holds nanoseconds.
   header.ts.tv_usec = static_cast<decltype(header.ts.tv_usec)>(when.ns % 1'000'000'000);
-  header.caplen = header.len = static_cast<bpf_u_int32>(frame.size());
+  header.len = static_cast<bpf_u_int32>(frame.size());
+  header.caplen = static_cast<bpf_u_int32>(std::min(frame.size(), keep));
   pcap_dump(reinterpret_cast<u_char*>(impl_->file), &header, frame.data());
   ++frames_;
 }

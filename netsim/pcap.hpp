@@ -2,7 +2,7 @@
 //
 // The nanosecond form of the classic format, link type Ethernet, as tcpdump, tshark and scapy read it.
 //
-// Invariant  the file holds the frames in the order of the calls, each whole; the same calls give the same bytes.
+// Invariant  the file holds the frames in the order of the calls, each whole unless told otherwise; the same calls give the same bytes.
 // Cost       one buffered write per frame.
 // Threads    one writer.
 // Source     libpcap 1.10 (pcap_open_dead_with_tstamp_precision, pcap_dump).
@@ -24,7 +24,8 @@ class PcapWriter {
   ~PcapWriter();
   PcapWriter(const PcapWriter&) = delete;
 
-  void write(sim::Time when, std::span<const std::uint8_t> frame);
+  // Only the first `keep` bytes of the frame are stored; its length is told whole.
+  void write(sim::Time when, std::span<const std::uint8_t> frame, std::size_t keep = SIZE_MAX);
   // Everything is in the file: throws WorldError when the disk took less than that. close() also ends the file.
   void flush();
   void close();

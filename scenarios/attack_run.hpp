@@ -54,9 +54,21 @@ struct AttackMatrix {
 // Empty `ids`: every modelled attack. Throws InputError TVD-101 for an id that is not modelled.
 AttackMatrix attack_matrix(std::span<const std::string> ids = {}, std::uint64_t seed = 1);
 
+// Every attack against every control: what it comes to while that one control alone is off and all others are on.
+struct AblationRow {
+  std::string attack, title, control;  // control: the one that the attack is about
+  std::vector<AttackCell> cells;       // in the order of controls.def; each names the control that is off
+};
+struct Ablation {
+  std::vector<AblationRow> rows;
+};
+Ablation attack_ablation(std::span<const std::string> ids = {}, std::uint64_t seed = 1);
+
 std::string to_text(const AttackCell& cell);
 std::string to_text(const AttackMatrix& matrix);
+std::string to_text(const Ablation& ablation);
 std::string to_json(const AttackCell& cell);
 std::string to_json(const AttackMatrix& matrix);
+std::string to_json(const Ablation& ablation);
 
 }  // namespace tvdsim::scenarios

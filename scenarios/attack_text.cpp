@@ -50,6 +50,23 @@ std::string to_text(const AttackMatrix& matrix) {
   return out;
 }
 
+std::string to_text(const Ablation& ablation) {
+  std::string out;
+  for (const auto& row : ablation.rows) {
+    out += fmt::format("{} {}\n", row.attack, row.title);
+    std::string held;
+    for (const auto& cell : row.cells) {
+      if (cell.outcome == "harm") {
+        out += fmt::format("  without {:<20} harm: {}\n", cell.control, cell.witness);
+      } else {
+        held += fmt::format("{}{}", held.empty() ? "" : ", ", cell.control);
+      }
+    }
+    out += fmt::format("  held without any one of {}\n", held);
+  }
+  return out;
+}
+
 std::string to_json(const AttackCell& cell) { return to_line(json_of(cell)); }
 
 std::string to_json(const AttackMatrix& matrix) {
@@ -71,6 +88,18 @@ std::string to_json(const AttackMatrix& matrix) {
       all.items.push_back(std::move(cell.add("refused", orders.refused).add("complete", orders.complete)));
     }
     rows.items.push_back(std::move(one.add("orders", std::move(all))));
+  }
+  Json out = Json::object();
+  return to_line(out.add("rows", std::move(rows)));
+}
+
+std::string to_json(const Ablation& ablation) {
+  Json rows = Json::array();
+  for (const auto& row : ablation.rows) {
+    Json one = Json::object(), cells = Json::array();
+    one.add("attack", row.attack).add("title", row.title).add("control", row.control);
+    for (const auto& cell : row.cells) cells.items.push_back(json_of(cell));
+    rows.items.push_back(std::move(one.add("cells", std::move(cells))));
   }
   Json out = Json::object();
   return to_line(out.add("rows", std::move(rows)));

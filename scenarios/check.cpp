@@ -58,6 +58,7 @@ void check_spec(const Spec& spec, std::string_view where, sim::Findings& finding
   check_trust(context);
   check_placement(context);
   check_actions(context);
+  check_plan(context);
 }
 
 }  // namespace tvdsim::scenarios

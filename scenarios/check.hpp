@@ -50,9 +50,10 @@ struct CheckContext {
 void check_names(CheckContext& context);       // names are good and given once
 void check_references(CheckContext& context);  // labels, hosts, disks, switches exist; numbers make sense
 void check_network(CheckContext& context);     // VLANs, who is on them, who can reach whom
-void check_trust(CheckContext& context);       // images, TPMs, verifiers, domains
-void check_placement(CheckContext& context);   // what stands at t = 0 is allowed
-void check_actions(CheckContext& context);     // what shall happen can be asked for
+void check_plan(CheckContext& context);   // who reaches whom against the labels, where a restriction is off
+void check_trust(CheckContext& context);  // images, TPMs, verifiers, domains
+void check_placement(CheckContext& context);  // what stands at t = 0 is allowed
+void check_actions(CheckContext& context);    // what shall happen can be asked for
 
 // What the parts above share.
 // TVD-101 unless the label is one of the active policy's; an empty one is none at all and passes.
@@ -64,6 +65,9 @@ void check_twice(CheckContext& context, const std::vector<std::string>& names, s
 bool check_vid(CheckContext& context, std::uint32_t vid, const std::string& path);
 // The same, and TVD-101 unless the Spec defines the VLAN.
 bool check_vlan(CheckContext& context, std::uint32_t vid, const std::string& path);
+// TVD-101 unless the VM's image has the file.
+void check_file(CheckContext& context, const models::VmSetup& vm, const std::string& file,
+                const std::string& path);
 void check_network_action(CheckContext& context, const models::Action& action, const std::string& path);
 void check_trust_action(CheckContext& context, const models::Action& action, const std::string& path);
 

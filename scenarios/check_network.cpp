@@ -70,6 +70,8 @@ void check_join(CheckContext& context, const models::VmSetup& vm, std::uint32_t 
   auto message = fmt::format(
       "`{}` joins VLAN {} (label `{}`) but shares no STE type with it: it could never send a frame.", vm.name,
       vid, vlan.label);
+  if (vm.start && control_mode(context.spec, sim::Control::vlan_label) != sim::ControlMode::on)
+    return;  // check_plan
   if (vm.start) {
     context.refused_by(sim::Control::vlan_label, "TVD-202", path, std::move(message),
                        "put it on a VLAN of its own workload");
@@ -117,7 +119,8 @@ void check_maps(CheckContext& context) {
         context.findings.warning(
             "TVD-108", context.at(path),
             fmt::format("VLAN {} is mapped to itself, as it would be anyway.", map.vlan));
-      } else {
+      } else if (control_mode(context.spec, sim::Control::vlan_map) ==
+                 sim::ControlMode::on) {  // else check_plan
         context.refused_by(
             sim::Control::vlan_map, "TVD-205", path,
             fmt::format("host `{}` joins the bridge of VLAN {} to the interface of VLAN {}: frames of "

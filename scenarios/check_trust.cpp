@@ -3,10 +3,40 @@
 #include <algorithm>
 #include <set>
 
+#include "models/attestation/image.hpp"
 #include "scenarios/check.hpp"
 
 namespace tvdsim::scenarios {
 namespace {
+
+std::vector<std::string> kinds() {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < models::kMeasuredClasses; ++i)
+    names.emplace_back(models::to_text(static_cast<models::MeasuredClass>(i)));
+  return names;
+}
+
+// What the image holds; the empty name stands for the one that is built in.
+std::vector<std::string> components(const CheckContext& context, std::string_view image, bool of_host) {
+  std::vector<std::string> names;
+  if (const auto* found = context.images.find(image)) {
+    for (const auto& software : context.spec.images[*found].software) names.push_back(software.name);
+  } else if (image.empty()) {
+    for (const auto& part :
+         (of_host ? models::builtin_host_image("") : models::builtin_guest_image()).software)
+      names.push_back(part.name);
+  }
+  return names;
+}
+
+void check_component(CheckContext& context, std::string_view image, const std::vector<std::string>& known,
+                     const std::string& name, const std::string& path) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  context.findings.error("TVD-101", context.at(path),
+                         image.empty() ? fmt::format("the built-in image has no component `{}`.", name)
+                                       : fmt::format("image `{}` has no component `{}`.", image, name),
+                         sim::suggest(name, known));
+}
 
 void check_images(CheckContext& context) {
   const auto& images = context.spec.images;
@@ -19,6 +49,11 @@ void check_images(CheckContext& context) {
                                "a component's name is empty.");
       }
       names.push_back(software.name);
+      if (!models::measured_class(software.kind)) {
+        context.findings.error("TVD-101", context.at(fmt::format("images[{}].software[{}].kind", i, k)),
+                               fmt::format("there is no kind of software `{}`.", software.kind),
+                               sim::suggest(software.kind, kinds()));
+      }
     }
     check_twice(context, names, "component", fmt::format("images[{}].software", i));
   }
@@ -26,20 +61,15 @@ void check_images(CheckContext& context) {
 
 // What a machine boots must be there, and what is tampered with must be part of it.
 template <class Machine>
-void check_software(CheckContext& context, const Machine& machine, const std::string& path) {
+void check_software(CheckContext& context, const Machine& machine, bool is_host, const std::string& path) {
   check_twice(context, machine.tampered, "component", path + ".tampered");
-  if (machine.image.empty()) return;
-  const auto* found = context.refer(context.images, "image", machine.image, path + ".image");
-  if (!found) return;
-  std::vector<std::string> known;
-  for (const auto& software : context.spec.images[*found].software) known.push_back(software.name);
-  for (std::size_t i = 0; i < machine.tampered.size(); ++i) {
-    if (std::find(known.begin(), known.end(), machine.tampered[i]) != known.end()) continue;
-    context.findings.error(
-        "TVD-101", context.at(fmt::format("{}.tampered[{}]", path, i)),
-        fmt::format("image `{}` has no component `{}`.", machine.image, machine.tampered[i]),
-        sim::suggest(machine.tampered[i], known));
-  }
+  if (!machine.image.empty() && !context.refer(context.images, "image", machine.image, path + ".image"))
+    return;
+  if (machine.tampered.empty()) return;
+  const auto known = components(context, machine.image, is_host);
+  for (std::size_t i = 0; i < machine.tampered.size(); ++i)
+    check_component(context, machine.image, known, machine.tampered[i],
+                    fmt::format("{}.tampered[{}]", path, i));
 }
 
 void check_verifiers(CheckContext& context) {
@@ -47,6 +77,12 @@ void check_verifiers(CheckContext& context) {
   check_twice(context, verifiers, "verifier", "verifiers");
   for (std::size_t i = 0; i < verifiers.size(); ++i)
     context.refer(context.hosts, "host", verifiers[i], fmt::format("verifiers[{}]", i));
+  // Whoever can change a host could change a log that is kept there.
+  if (context.hosts.find(context.spec.auditor)) {
+    context.findings.error("TVD-102", context.at("auditor"),
+                           fmt::format("the auditor `{}` is a host whose log it is to keep.", context.spec.auditor),
+                           "give it a machine of its own: any other name");
+  }
 }
 
 class Domains {
@@ -100,13 +136,19 @@ class Domains {
 
 }  // namespace
 
+void check_file(CheckContext& context, const models::VmSetup& vm, const std::string& file,
+                const std::string& path) {
+  if (!vm.image.empty() && !context.images.find(vm.image)) return;  // it has a finding of its own
+  check_component(context, vm.image, components(context, vm.image, false), file, path);
+}
+
 void check_trust(CheckContext& context) {
   const auto& spec = context.spec;
   check_images(context);
   check_verifiers(context);
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
     const auto path = fmt::format("hosts[{}]", i);
-    check_software(context, spec.hosts[i], path);
+    check_software(context, spec.hosts[i], true, path);
     if (!spec.hosts[i].tpm && !spec.hosts[i].tpm_profile.empty()) {
       context.findings.warning("TVD-108", context.at(path + ".tpm_profile"),
                                fmt::format("host `{}` has no TPM to give a profile to.", spec.hosts[i].name),
@@ -114,7 +156,7 @@ void check_trust(CheckContext& context) {
     }
   }
   for (std::size_t i = 0; i < spec.vms.size(); ++i)
-    check_software(context, spec.vms[i], fmt::format("vms[{}]", i));
+    check_software(context, spec.vms[i], false, fmt::format("vms[{}]", i));
   Domains domains(context);
   for (std::size_t i = 0; i < spec.tvds.size(); ++i) domains.look_at(i);
 }

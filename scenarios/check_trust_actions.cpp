@@ -122,8 +122,7 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
       break;
     case ActionKind::run_program:
     case ActionKind::tamper_file:
-      if (action.path.empty())
-        context.findings.error("TVD-103", context.at(path + ".path"), "a path is empty.");
+      if (vm) check_file(context, *vm, action.path, path + ".path");
       break;
     case ActionKind::lie:
       check_mode(context, action, path,
@@ -139,6 +138,11 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
     case ActionKind::suppress_audit:
       check_mode(context, action, path, std::array<std::string_view, 4>{"drop", "alter", "delay", "none"},
                  "what can befall an audit log");
+      if (context.spec.auditor.empty()) {
+        context.findings.error("TVD-106", context.at(path + ".host"),
+                               fmt::format("nobody keeps an audit log of `{}`.", action.host),
+                               "name an `auditor`");
+      }
       break;
     case ActionKind::create_tvd:
       context.refer(context.tvds, "domain", action.tvd, path + ".tvd");

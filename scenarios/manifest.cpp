@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "scenarios/build.hpp"
@@ -10,6 +11,7 @@
 #include "scenarios/run_directory.hpp"
 #include "scenarios/spec_text.hpp"
 #include "sim/engine/flow_engine.hpp"
+#include "vtpm/device/tpm.hpp"
 
 namespace tvdsim::scenarios {
 namespace {
@@ -61,6 +63,18 @@ Manifest begin_manifest(const Spec& spec, std::string_view argv, const std::vect
   }
   manifest.flow_backend =
       sim::choose_flow_backend(&manifest.flow_backend_reason) == sim::FlowBackend::shim ? "shim" : "comm";
+  const auto rooted = [](const auto& machine) {
+    if constexpr (requires { machine.vtpm; })
+      return machine.vtpm;
+    else
+      return machine.tpm;
+  };
+  if (std::any_of(spec.hosts.begin(), spec.hosts.end(), rooted) ||
+      std::any_of(spec.vms.begin(), spec.vms.end(), rooted)) {
+    manifest.tpm_path = vtpm::TpmFleet::default_path();
+    manifest.deterministic = manifest.tpm_path == "private";
+  }
+  manifest.tpm_workers = spec.tpm_workers;
   manifest.warnings = warnings;
   return manifest;
 }
@@ -92,6 +106,8 @@ std::string to_json(const Manifest& manifest) {
   Json libraries = Json::object();
   for (const auto& [name, version] : manifest.libraries) libraries.add(name, version);
   all.add("libraries", std::move(libraries));
+  if (!manifest.tpm_path.empty())
+    all.add("tpm_path", manifest.tpm_path).add("tpm_workers", manifest.tpm_workers);
   all.add("deterministic", manifest.deterministic).add("flow_backend", manifest.flow_backend);
   if (!manifest.flow_backend_reason.empty()) all.add("flow_backend_reason", manifest.flow_backend_reason);
   all.add("argv", manifest.argv).add("wall_s", manifest.wall_s);
@@ -142,6 +158,8 @@ Manifest read_manifest(std::string_view run) {
   manifest.denied = json.natural_of("denied");
   manifest.warned = json.natural_of("warned");
   manifest.deterministic = flag_of(json, "deterministic");
+  manifest.tpm_path = json.text_of("tpm_path");
+  manifest.tpm_workers = static_cast<std::uint32_t>(json.natural_of("tpm_workers"));
   each_member(json, "libraries", [&](const std::string& name, const Json& value) {
     manifest.libraries.emplace_back(name, value.text);
   });

@@ -34,7 +34,9 @@ struct Manifest {
   std::vector<ActivePolicy> policies;  // of the Spec, in order
   std::string flow_backend;            // shim | comm
   std::string flow_backend_reason;     // why not the shim, or empty
-  // Of a vTPM only PCR values and response codes reach the trace, and those do not depend on the library's random numbers.
+  std::string tpm_path;  // private | stock: which libtpms computes TPM commands; empty when nothing has a TPM
+  std::uint32_t tpm_workers = 0;
+  // False where the stock libtpms makes keys: it draws them from the machine's own randomness.
   bool deterministic = true;
   std::string fingerprint;
   std::vector<std::pair<std::string, std::uint64_t>> counts;  // rows per table, stored or not

@@ -6,13 +6,15 @@
 #include <array>
 #include <map>
 
+#include "scenarios/report_evidence.hpp"
 #include "scenarios/spec_text.hpp"
 #include "scenarios/trace_view.hpp"
 
 namespace tvdsim::scenarios {
 namespace {
 
-constexpr std::size_t kMostReasons = 12;  // one screen
+constexpr std::size_t kMostReasons = 8;  // one screen in all
+constexpr std::size_t kMostCauses = 5;
 
 // "3" -> "      3", for columns.
 std::string cell(std::uint64_t count) { return fmt::format("{:>9}", count); }
@@ -90,6 +92,11 @@ std::string not_applied(const sim::Trace& trace) {
       ++counts[fmt::format("{}: {}", view.text(i, "control"), outcome)];
     }
   }
+  const TableView attestations(trace, sim::TableId::attestations);
+  for (std::size_t i = 0; i < attestations.rows(); ++i) {
+    if (const auto skipped = attestations.text(i, "skipped"); !skipped.empty())
+      ++counts[fmt::format("attestation: {}", skipped)];
+  }
   return counts.empty() ? "\nevery check that was asked applied\n"
                         : tally("checks that did not apply", counts);
 }
@@ -104,12 +111,21 @@ std::string incidents(const sim::Trace& trace) {
 
 std::string ledger(const sim::Trace& trace) {
   const TableView view(trace, sim::TableId::charges);
-  std::string out = "\nsimulated time by cause\n";
+  std::vector<std::size_t> rows;
   for (std::size_t i = 0; i < view.rows(); ++i) {
-    if (view.number(i, "count") == 0) continue;
-    out += fmt::format("{}  {:<18}{:>16.6f} s\n", cell(view.number(i, "count")), view.text(i, "cause"),
-                       static_cast<double>(static_cast<std::int64_t>(view.number(i, "total_ns"))) / 1e9);
+    if (view.number(i, "count") != 0) rows.push_back(i);
   }
+  std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) {
+    return view.number(a, "total_ns") > view.number(b, "total_ns");
+  });
+  std::string out = "\nsimulated time by cause\n";
+  for (std::size_t i = 0; i < std::min(rows.size(), kMostCauses); ++i) {
+    out += fmt::format(
+        "{}  {:<18}{:>16.6f} s\n", cell(view.number(rows[i], "count")), view.text(rows[i], "cause"),
+        static_cast<double>(static_cast<std::int64_t>(view.number(rows[i], "total_ns"))) / 1e9);
+  }
+  if (rows.size() > kMostCauses)
+    out += fmt::format("           … and {} smaller causes\n", rows.size() - kMostCauses);
   return out;
 }
 
@@ -123,8 +139,9 @@ std::string warnings(const Manifest& manifest) {
 }  // namespace
 
 std::string report(const Spec& spec, const Manifest& manifest, const sim::Trace& trace) {
-  return heading(spec, manifest) + decisions(trace) + denials(trace) + controls(spec) + not_applied(trace) +
-         incidents(trace) + ledger(trace) + warnings(manifest);
+  return heading(spec, manifest) + decisions(trace) + denials(trace) + attestations_text(trace) +
+         detections_text(trace) + migrations_text(trace) + network_text(trace) + audits_text(trace) +
+         incidents(trace) + controls(spec) + not_applied(trace) + ledger(trace) + warnings(manifest);
 }
 
 }  // namespace tvdsim::scenarios

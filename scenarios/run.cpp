@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
+#include <vector>
 
+#include "netsim/pcap.hpp"
 #include "scenarios/json.hpp"
 #include "scenarios/manifest.hpp"
 #include "scenarios/report.hpp"
@@ -14,6 +17,9 @@
 
 namespace tvdsim::scenarios {
 namespace {
+
+constexpr std::string_view kCaptureFile = "frames.pcap";
+constexpr std::size_t kCapturedBytes = 128;  // of each frame: all headers and the start of its data
 
 using Clock = std::chrono::steady_clock;
 
@@ -51,13 +57,36 @@ void record(Manifest& manifest, Simulation& simulation, bool finished) {
   }
 }
 
+// frames.pcap, written as the frames come.
+class FrameFile {
+ public:
+  FrameFile(RunDirectory& directory, Simulation& simulation)
+      : directory_(directory), file_(directory.part(kCaptureFile)) {
+    simulation.datacenter().on_frame(&FrameFile::take, this);
+  }
+  void finish() {
+    file_.close();
+    directory_.adopt(kCaptureFile);
+  }
+
+ private:
+  static void take(void* self, sim::Time when, std::string_view, std::span<const std::uint8_t> bytes) {
+    static_cast<FrameFile*>(self)->file_.write(when, bytes, kCapturedBytes);
+  }
+
+  RunDirectory& directory_;
+  netsim::PcapWriter file_;
+};
+
 // Everything but the manifest, which comes last.
 void write_results(RunDirectory& directory, const Spec& spec, const Manifest& manifest,
-                   const sim::Trace& trace, bool bulk) {
+                   const sim::Trace& trace) {
   sim::write_sqlite(trace, directory.part("run.sqlite"));
   directory.adopt("run.sqlite");
-  if (bulk) {
-    sim::write_npy(trace, directory.part("columns"));
+  auto tables = sim::stored_bulk_tables(trace);
+  std::erase_if(tables, [&](sim::TableId table) { return trace.count(table) == 0; });
+  if (!tables.empty()) {
+    sim::write_npy(trace, directory.part("columns"), tables);
     directory.adopt("columns");
   }
   directory.write("report.txt", report(spec, manifest, trace));
@@ -79,13 +108,16 @@ void simulate(const Spec& spec, const RunOptions& options, RunDirectory& directo
   Simulation simulation(spec, options.store_events);
   Reporter reporter{spec, options, simulation, start};
   if (options.progress) simulation.engine().on_progress(&Reporter::tell, &reporter);
+  std::optional<FrameFile> capture;
+  if (captures_frames(spec)) capture.emplace(directory, simulation);
   const bool finished = simulation.run(options.stop);
+  if (capture) capture->finish();
   record(manifest, simulation, finished);
   if (const auto broken = simulation.datacenter().check_invariants(); !broken.empty()) {
     record_failure(directory, manifest, broken);
     sim::bug("Datacenter::check_invariants()", broken.c_str(), __FILE__, __LINE__);
   }
-  write_results(directory, spec, manifest, simulation.engine().trace(), options.store_events);
+  write_results(directory, spec, manifest, simulation.engine().trace());
   manifest.wall_s = seconds_since(start);
 }
 

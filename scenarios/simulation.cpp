@@ -5,17 +5,22 @@
 
 namespace tvdsim::scenarios {
 
-Simulation::Simulation(const Spec& spec, bool store_bulk) : spec_(spec), engine_(spec.seed) {
+Simulation::Simulation(const Spec& spec, bool store_events) : spec_(spec), engine_(spec.seed) {
   sim::run_context().seed = spec.seed;
   for (std::size_t i = 0; i < sim::table_infos().size(); ++i) {
-    const bool bulk = sim::table_infos()[i].kind == sim::TableKind::bulk;
-    engine_.trace().store(static_cast<sim::TableId>(i), !bulk || store_bulk);
+    const auto table = static_cast<sim::TableId>(i);
+    const bool kept = table == sim::TableId::events   ? store_events
+                      : table == sim::TableId::frames ? captures_frames(spec)
+                                                      : true;
+    engine_.trace().store(table, kept);
   }
   datacenter_ = std::make_unique<models::Datacenter>(engine_, build_setup(spec));
   for (const auto& action : build_actions(spec)) datacenter_->schedule(action);
 }
 
 Simulation::~Simulation() = default;
+
+bool captures_frames(const Spec& spec) { return spec.capture == Capture::frames && !spec.vlans.empty(); }
 
 bool Simulation::run(const std::atomic<bool>* stop) {
   const auto end = engine_.run_until(spec_.until, stop);

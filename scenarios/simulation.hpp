@@ -17,14 +17,17 @@
 
 namespace tvdsim::scenarios {
 
+bool captures_frames(const Spec& spec);  // it asks for them, and there are VLANs that could carry some
+
 class Simulation {
  public:
   struct Counts {
     std::uint64_t decisions = 0, denied = 0, warned = 0;
   };
 
-  // Throws InputError when a policy does not compile. store_bulk: keep the rows of bulk tables too.
-  explicit Simulation(const Spec& spec, bool store_bulk = false);
+  // Throws InputError when a policy does not compile. store_events: keep the engine's events too. Measurements are kept
+  // always, frames when the Spec captures them.
+  explicit Simulation(const Spec& spec, bool store_events = false);
   ~Simulation();
 
   // Runs to the Spec's end; false when `stop` cut it short. Closes the books either way.

@@ -76,11 +76,21 @@ py::tuple run_matrix(const std::vector<std::string>& ids, std::uint64_t seed) {
   return py::make_tuple(scenarios::to_json(matrix), scenarios::to_text(matrix));
 }
 
+py::tuple run_ablation(const std::vector<std::string>& ids, std::uint64_t seed) {
+  scenarios::Ablation ablation;
+  {
+    const py::gil_scoped_release free;
+    ablation = scenarios::attack_ablation(ids, seed);
+  }
+  return py::make_tuple(scenarios::to_json(ablation), scenarios::to_text(ablation));
+}
+
 }  // namespace
 
 void bind_attacks(py::module_& m) {
   m.def("attack_run", &run_one, py::arg("id"), py::arg("staging"), py::arg("mode"), py::arg("seed"));
   m.def("attack_orders", &run_orders, py::arg("id"), py::arg("mode"), py::arg("seed"), py::arg("limit"));
+  m.def("attack_ablation", &run_ablation, py::arg("ids"), py::arg("seed"));
   m.def("attack_matrix", &run_matrix, py::arg("ids"), py::arg("seed"));
 }
 

@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_wall(m);
   tvdsim::pybind::bind_spec(m);
   tvdsim::pybind::bind_run(m);
+  tvdsim::pybind::bind_analyse(m);
   tvdsim::pybind::bind_analysis(m);
   tvdsim::pybind::bind_attacks(m);
   tvdsim::pybind::bind_evidence(m);

@@ -61,6 +61,7 @@ from .actions import (
     VlanHop,
     WriteDisk,
 )
+from .analyse import Analysis, analyse
 from .diff import Diff, diff
 from .doctor import doctor
 from .errors import Finding, InputError, InternalError, TvdsimError, WorkerDied, WorldError
@@ -74,7 +75,7 @@ from .sweep import Sweep, sweep
 from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
 
 __all__ = [
-    "Action", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Connect", "CrashToolstack",
+    "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Connect", "CrashToolstack",
     "CrashVm", "CreateDomain", "CreateTvd", "CreateVlan", "Decision", "DetachDisk", "Diff", "Disconnect", "Disk",
     "EventLog", "Explanation", "Fault", "Finding", "Host", "ImaLog",
     "Image", "InputError", "InternalError", "KillBackend", "Label",
@@ -84,5 +85,5 @@ __all__ = [
     "RunInterrupted", "RunProgram", "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac",
     "StartVm", "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "TpmExtend",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "WorkerDied",
-    "WorldError", "WriteDisk", "__version__", "attacks", "diff", "doctor", "output", "replay", "sweep",
+    "WorldError", "WriteDisk", "__version__", "analyse", "attacks", "diff", "doctor", "output", "replay", "sweep",
 ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _built: List["Scenario"] = []   # while checking: those that have not come to their run
 _reports: List[Dict[str, Any]] = []
 _outputs: Dict[str, Path] = {}
+_moved: Dict[Path, Path] = {}  # the run directory that a script named -> the one that --out gave it
 
 
 class CheckDone(SystemExit):
@@ -102,4 +103,16 @@ def run_directory(name: str, out: Union[str, "os.PathLike[str]", None]) -> Path:
     base = Path(asked)
     if out is not None and base.absolute() in [Path(out).absolute(), *Path(out).absolute().parents]:
         return Path(out)
-    return free_directory(base)
+    made = free_directory(base)
+    if out is not None:
+        _moved[Path(out).absolute()] = made
+    return made
+
+
+def moved(path: Union[str, "os.PathLike[str]"]) -> Path:
+    """Where a file goes that a script puts into its run's directory, when ``--out`` sent the run elsewhere."""
+    wanted = Path(path).absolute()
+    for told, made in _moved.items():
+        if told in wanted.parents:
+            return made / wanted.relative_to(told)
+    return Path(path)

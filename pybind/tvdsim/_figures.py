@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Tuple
 
+from . import _context
 from .errors import WorldError
 
 VERDICTS = {"permit": "#2a7f62", "warn": "#d99000", "deny": "#b3202c"}
@@ -15,9 +17,17 @@ def figure(width: float, height: float) -> Tuple[Any, Any]:
     """A figure with one set of axes, in inches."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure as Plain
     except ImportError:
         raise WorldError("plots need matplotlib", "ImportError", "apt install python3-matplotlib") from None
+
+    class Figure(Plain):  # type: ignore[misc]
+        """A figure whose pictures go where the run went: see ``_context.moved``."""
+
+        def savefig(self, fname: Any, **settings: Any) -> None:
+            place = _context.moved(fname) if isinstance(fname, (str, os.PathLike)) else fname
+            super().savefig(place, **settings)
+
     made = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(made)
     return made, made.add_subplot()

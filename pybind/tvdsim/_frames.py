@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from typing import Any, List, Sequence, Tuple
+from urllib.parse import quote
 
-from .errors import WorldError
+from .errors import Finding, InputError, WorldError
 
 
 def pandas() -> Any:
@@ -19,8 +20,11 @@ def pandas() -> Any:
 
 def rows(database: Path, table: str) -> Tuple[List[str], List[Tuple[Any, ...]]]:
     """Column names and rows of a table of run.sqlite, as stored; needs no pandas."""
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)
     try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+            raise InputError(Finding("TVD-602", str(database), f"this run was made before there was a table `{table}`.",
+                                     "run its spec.json again"))
         cursor = connection.execute(f'SELECT * FROM "{table}" ORDER BY rowid')
         return [c[0] for c in cursor.description], cursor.fetchall()
     finally:

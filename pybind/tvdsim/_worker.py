@@ -82,6 +82,8 @@ def _perform(call: str, args: Dict[str, Any], send: Callable[[Dict[str, Any]], N
         return _core.attack_run(args["id"], args["staging"], args["mode"], args["seed"])
     if call == "orders":
         return _core.attack_orders(args["id"], args["mode"], args["seed"], args["limit"])
+    if call == "ablation":
+        return _core.attack_ablation(args["ids"], args["seed"])
     if call == "matrix":
         return _core.attack_matrix(args["ids"], args["seed"])
     raise ValueError(f"the worker knows no call {call!r}")

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Union
 
-from . import _frames, worker
+from . import _core, _frames, worker
 from . import actions as _actions
 from .actions import Lie as Lie
 from .actions import Ref, Vid
@@ -72,10 +72,10 @@ class Attack:
         return Orders(**json.loads(worker.call("orders", args, f"attack {self.id} has no outcome").result))
 
 
-A01 = Attack("A-01")
-A03 = Attack("A-03")
-A06 = Attack("A-06")
-ALL = (A01, A03, A06)
+A01, A03, A06 = Attack("A-01"), Attack("A-03"), Attack("A-06")
+A23, A29, A33 = Attack("A-23"), Attack("A-29"), Attack("A-33")
+A49, A51, A79 = Attack("A-49"), Attack("A-51"), Attack("A-79")
+ALL = tuple(Attack(str(row["id"])) for row in json.loads(_core.catalogue())["attacks"])
 
 
 def VlanHop(vm: Ref, into: Vid, other: Optional[Ref] = None) -> _actions.VlanHop:
@@ -130,3 +130,53 @@ def matrix(which: Union[Attack, Iterable[Attack]] = ALL, seed: int = 1) -> Matri
     chosen = [which] if isinstance(which, Attack) else list(which)
     args = {"ids": [a.id for a in chosen], "seed": seed}
     return Matrix(*worker.call("matrix", args, "the attack matrix has no outcome").result)
+
+
+class Ablation:
+    """Attacks by controls: what each attack comes to while one control alone is off and all others are on."""
+
+    def __init__(self, data: str, text: str) -> None:
+        self._data: Dict[str, Any] = json.loads(data)
+        self._text = text.rstrip("\n")
+
+    @property
+    def rows(self) -> List[Dict[str, Any]]:
+        """A row per attack: ``attack``, ``title``, ``control`` (the one it is about), ``cells`` (one per control)."""
+        return list(self._data["rows"])
+
+    @property
+    def controls(self) -> List[str]:
+        """The controls, in the order of the cells."""
+        return [str(cell["control"]) for cell in self.rows[0]["cells"]] if self.rows else []
+
+    def cell(self, attack: str, control: str) -> Cell:
+        """``cell("A-06", "reservation")``: the run in which that control was off."""
+        row = next(r for r in self.rows if r["attack"] == attack)
+        return _cell(next(c for c in row["cells"] if c["control"] == control))
+
+    def to_dict(self) -> Dict[str, Any]:
+        return dict(self._data)
+
+    def to_df(self) -> Any:
+        """Outcomes as a DataFrame, attacks by controls."""
+        data = [[cell["outcome"] for cell in row["cells"]] for row in self.rows]
+        return _frames.matrix(data, index=[row["attack"] for row in self.rows], columns=self.controls)
+
+    def figure(self, stagings: Optional[Matrix] = None) -> Any:
+        """A heat map as a matplotlib figure; with a ``Matrix`` of the same attacks its four columns stand first."""
+        from . import _attack_plot
+
+        return _attack_plot.heat_map(self, stagings)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"<Ablation of {len(self.rows)} attacks by {len(self.controls)} controls>"
+
+
+def ablation(which: Union[Attack, Iterable[Attack]] = ALL, seed: int = 1) -> Ablation:
+    """Runs attacks with each control off in turn; see ``Ablation``."""
+    chosen = [which] if isinstance(which, Attack) else list(which)
+    args = {"ids": [a.id for a in chosen], "seed": seed}
+    return Ablation(*worker.call("ablation", args, "the ablation has no outcome").result)

@@ -1,4 +1,4 @@
-"""A run in other formats: Chrome's timeline, JSON lines, CSV. Times stay exact: nanoseconds as stored."""
+"""A run in other formats: packets, Chrome's timeline, Paje, JSON lines, CSV. Times stay exact: nanoseconds as stored."""
 
 from __future__ import annotations
 
@@ -57,6 +57,36 @@ def slices(run: "Run") -> List[Dict[str, Any]]:
     return sorted(made, key=lambda s: (s["vm"], s["from"], s["to"]))
 
 
+def _instants(run: "Run", tracks: Dict[str, int]) -> List[Dict[str, Any]]:
+    """What verifiers said and what was noticed, on the tracks of those whom it is about; a new track for each other name."""
+    told = [(r["subject"], r["time_s"], f"{r['verdict']}: {r['reason']}", r["detail"]) for r in run.rows("attestations")]
+    told += [(r["entity"], r["time_s"], f"incident {r['kind']}", r["cause"]) for r in run.rows("incidents")]
+    told += [(r["vm"], r["time_s"], f"migration to {r['target']} {r['result']}", r["reason"]) for r in run.rows("migrations")]
+    made: List[Dict[str, Any]] = []
+    for name, time_s, what, why in told:
+        if name not in tracks:
+            tracks[name] = len(tracks) + 1
+            made.append({"ph": "M", "name": "thread_name", "pid": 1, "tid": tracks[name], "args": {"name": name}})
+        made.append({"ph": "i", "s": "t", "name": what, "pid": 1, "tid": tracks[name], "ts": time_s * 1e6, "args": {"why": why}})
+    return made
+
+
+def _pcap(run: "Run") -> List[Path]:
+    path = run.directory / "frames.pcap"
+    if not path.is_file():
+        raise InputError(Finding("TVD-130", str(run.directory), "the run kept no frames.",
+                                 'run it with capture="frames", and VMs on VLANs'))
+    return [path]
+
+
+def _paje(run: "Run") -> List[Path]:
+    from . import _paje as paje
+
+    path = run.directory / "timeline.paje"
+    path.write_text(paje.render(run), encoding="utf-8")
+    return [path]
+
+
 def _chrome(run: "Run") -> List[Path]:
     """One track per VM, so that slices nest; refusals and warnings are instants on the subject's track."""
     states = slices(run)
@@ -70,12 +100,14 @@ def _chrome(run: "Run") -> List[Path]:
     events += [{"ph": "i", "s": "t", "name": f"{d['verdict']} {d['hook']} {d['object']}", "pid": 1,
                 "tid": tracks[d["subject"]], "ts": d["time_ns"] / 1e3, "args": {"id": d["id"], "reason": d["reason"]}}
                for d in decisions if d["verdict"] != "permit"]
+    events += _instants(run, tracks)
     path = run.directory / "timeline.chrome.json"
     path.write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}, ensure_ascii=False), encoding="utf-8")
     return [path]
 
 
-_FORMATS: Dict[str, Callable[["Run"], List[Path]]] = {"chrome": _chrome, "jsonl": _jsonl, "csv": _csv}
+_FORMATS: Dict[str, Callable[["Run"], List[Path]]] = {
+    "pcap": _pcap, "chrome": _chrome, "paje": _paje, "jsonl": _jsonl, "csv": _csv}
 
 
 def export(run: "Run", formats: Sequence[str]) -> List[Path]:

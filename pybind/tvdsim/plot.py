@@ -6,14 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from . import _figures
-from .export import slices
 
 if TYPE_CHECKING:
     from .run import Run
 
-_STATES = {"building": "#c9d6e2", "running": "#6f9fc8", "suspended": "#b8b0c8", "migrating": "#8fc1a9", "stopped": "#eeeeee",
-           "crashed": "#555555", "refused": "#f3d0d3", "defined": "#ffffff"}
-_MARKS = {"permit": ("|", 70), "warn": ("^", 60), "deny": ("X", 70)}
 _LINKS = ("evtchn_alloc", "evtchn_bind", "grant_setup", "grant_map", "disk_assign", "disk_attach", "vtpm_attach", "device_assign")
 
 
@@ -27,38 +23,10 @@ class Plots:
     # --- when ---------------------------------------------------------------------------------------------------
 
     def timeline(self) -> Any:
-        """A row per VM: the states it was in, and each decision about it where it was made."""
-        states = slices(self._run)
-        asked = [d["subject"] for d in self._decisions]
-        names = list(dict.fromkeys([s["vm"] for s in states] + asked))
-        row = {name: i for i, name in enumerate(names)}
-        fig, ax = _figures.figure(10, 1.6 + 0.42 * max(len(names), 1))
-        for s in states:
-            ax.barh(row[s["vm"]], (s["to"] - s["from"]) / 1e9, left=s["from"] / 1e9, height=0.62,
-                    color=_STATES.get(s["state"], "#ffffff"), edgecolor="white", linewidth=0.6)
-        for verdict, (mark, size) in _MARKS.items():
-            points = [(d["time_s"], row[d["subject"]]) for d in self._decisions if d["verdict"] == verdict]
-            if points:
-                ax.scatter(*zip(*points), marker=mark, s=size, color=_figures.VERDICTS[verdict], zorder=3)
-        ax.set_yticks(range(len(names)), names)
-        ax.invert_yaxis()
-        ax.set_xlim(0, max(float(self._run.manifest["reached_ns"]) / 1e9, 1e-9))
-        ax.set_xlabel("simulated time (s)")
-        ax.set_title(f"{self._run.name}: life of each VM, and the decisions about it", loc="left", fontsize=11)
-        for side in ("top", "right", "left"):
-            ax.spines[side].set_visible(False)
-        self._timeline_legend(ax, {s["state"] for s in states})
-        return fig
+        """A band per host, a lane per VM: its states, the decisions and verdicts about it, migrations, attacks, incidents."""
+        from ._timeline import Timeline
 
-    def _timeline_legend(self, ax: Any, states: Any) -> None:
-        from matplotlib.lines import Line2D
-        from matplotlib.patches import Patch
-
-        handles: List[Any] = [Patch(facecolor=c, edgecolor="#999999", label=s) for s, c in _STATES.items() if s in states]
-        count = {v: sum(d["verdict"] == v for d in self._decisions) for v in _MARKS}
-        handles += [Line2D([], [], linestyle="", marker=m, markersize=8, color=_figures.VERDICTS[v], label=f"{v} ({count[v]})")
-                    for v, (m, _) in _MARKS.items() if count[v]]
-        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+        return Timeline(self._run).figure()
 
     # --- where --------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ import shlex
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple, Union
 
-from . import _context, _core, _frames, progress, worker
+from . import _columns, _context, _core, _frames, progress, worker
 from .errors import Finding, InputError
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ class Run:
 
         return Scenario.from_spec(self.spec())
 
+    def _hosts(self) -> List[Dict[str, Any]]:
+        return list(json.loads(self.spec())["hosts"])
+
     # --- tables -------------------------------------------------------------------------------------------------
 
     @property
@@ -83,20 +86,53 @@ class Run:
         return self.directory / "run.sqlite"
 
     def rows(self, table: str) -> List[Dict[str, Any]]:
-        """A table as dictionaries, times in seconds; needs no pandas."""
-        columns, data = _frames.in_seconds(*_frames.rows(self.database, table))
-        return [dict(zip(columns, row)) for row in data]
+        """A table as dictionaries, times in seconds; needs neither pandas nor numpy."""
+        info = self._info(table)
+        if info["kind"] == "bulk":
+            names = _column_names(info)
+            data = [] if self._empty(table) else _columns.rows(self.directory, table, _typed(info))
+        else:
+            names, data = _frames.rows(self.database, table)
+        names, data = _frames.in_seconds(names, data)
+        return [dict(zip(names, row)) for row in data]
 
     def table(self, name: str) -> Any:
         """A table as DataFrame; time columns are seconds and end in ``_s``."""
         if name not in self._tables:
-            known = [t["name"] for t in json.loads(_core.catalogue())["tables"] if t["kind"] != "bulk"]
-            if name not in known:
-                raise InputError(Finding("TVD-101", str(self.directory), f"there is no table `{name}`.",
-                                         _core.suggest(name, known)))
-            columns, data = _frames.in_seconds(*_frames.rows(self.database, name))
-            self._tables[name] = _frames.frame(columns, data, "id" if name in ("decisions", "messages") else "")
+            info = self._info(name)
+            if info["kind"] == "bulk":
+                self._tables[name] = (_frames.frame(_frames.in_seconds(_column_names(info), [])[0], []) if self._empty(name)
+                                      else _columns.frame(self.directory, name, _typed(info)))
+            else:
+                columns, data = _frames.in_seconds(*_frames.rows(self.database, name))
+                self._tables[name] = _frames.frame(columns, data, "id" if "id" in columns else "")
         return self._tables[name]
+
+    def columns(self, table: str) -> Dict[str, Any]:
+        """A bulk table's columns as numpy arrays, mapped from disk as stored: nanoseconds, texts as numbers.
+
+        ``run.texts()[number]`` is the text; 2^32 - 1 stands for none.
+        """
+        info = self._info(table)
+        if info["kind"] != "bulk":
+            raise InputError(Finding("TVD-103", str(self.directory), f"`{table}` is in run.sqlite, not in columns.",
+                                     f'run.table("{table}")'))
+        return _columns.arrays(self.directory, table, _column_names(info))
+
+    def texts(self) -> List[str]:
+        """What the numbers in text columns stand for."""
+        return _columns.texts(self.directory)
+
+    def _empty(self, table: str) -> bool:
+        """A table without rows has no columns on disk."""
+        return int(self.manifest["counts"].get(table, 0)) == 0
+
+    def _info(self, table: str) -> Dict[str, Any]:
+        known = {t["name"]: t for t in json.loads(_core.catalogue())["tables"]}
+        if table not in known:
+            raise InputError(Finding("TVD-101", str(self.directory), f"there is no table `{table}`.",
+                                     _core.suggest(table, list(known))))
+        return dict(known[table])
 
     @property
     def decisions(self) -> Any:
@@ -144,17 +180,61 @@ class Run:
         return self.table("charges")
 
     @property
+    def attestations(self) -> Any:
+        """Every challenge and what came of it, by id."""
+        return self.table("attestations")
+
+    @property
+    def migrations(self) -> Any:
+        """Every migration, whatever came of it."""
+        return self.table("migrations")
+
+    @property
+    def probes(self) -> Any:
+        """Every ping between VMs and whether an answer came."""
+        return self.table("probes")
+
+    @property
+    def audits(self) -> Any:
+        """Audit entries as the external auditor received them."""
+        return self.table("audits")
+
+    @property
+    def frames(self) -> Any:
+        """Every frame at every place that handled it; TVD-130 when the run kept none."""
+        return self.table("frames")
+
+    @property
+    def measurements(self) -> Any:
+        """Every digest that went into a PCR, in order."""
+        return self.table("measurements")
+
+    @property
+    def truth_executions(self) -> Any:
+        """Ground truth: code that really ran. For judging a run; no control saw it."""
+        return self.table("truth_executions")
+
+    @property
+    def truth_compromises(self) -> Any:
+        """Ground truth: who was compromised, and how. For judging a run; no control saw it."""
+        return self.table("truth_compromises")
+
+    @property
     def truth_flows(self) -> Any:
         """Ground truth: information that really moved. For judging a run; no control saw it."""
         return self.table("truth_flows")
 
     # --- why, and pictures --------------------------------------------------------------------------------------
 
-    def explain(self, decision: int) -> "Explanation":
-        """Why: what each control said, which one decided, under which policy."""
-        from .explain import Explanation
+    def explain(self, what: Union[int, str]) -> "Explanation":
+        """Why: a decision by its id, or ``"attestation:3"``, ``"migration:0"``, ``"probe:2"``, ``"frame:17"``.
 
-        return Explanation(*_core.explain(str(self.directory), int(decision)))
+        A decision: what each control said, which one decided, under which policy. The others: what led to the verdict,
+        or which way the frame went and where it ended. TVD-101 when there is no such thing in the run.
+        """
+        from .explain import explain
+
+        return explain(self, what)
 
     @property
     def plot(self) -> "Plots":
@@ -164,7 +244,7 @@ class Run:
         return Plots(self)
 
     def export(self, *formats: str) -> List[Path]:
-        """Writes the run in other formats beside it: ``"chrome"``, ``"jsonl"``, ``"csv"``."""
+        """Writes the run in other formats beside it: ``"pcap"``, ``"chrome"``, ``"paje"``, ``"jsonl"``, ``"csv"``."""
         from .export import export
 
         return export(self, formats)
@@ -186,6 +266,14 @@ class Run:
                        for r in denied[:20])
         more = f"<p>… and {len(denied) - 20} more</p>" if len(denied) > 20 else ""
         return f"<pre>{html.escape(self.report())}</pre><table><tr>{head}</tr>{body}</table>{more}"
+
+
+def _column_names(info: Dict[str, Any]) -> List[str]:
+    return [str(c["name"]) for c in info["columns"]]
+
+
+def _typed(info: Dict[str, Any]) -> List[Tuple[str, str]]:
+    return [(str(c["name"]), str(c["type"])) for c in info["columns"]]
 
 
 def read_manifest(directory: Path) -> Dict[str, Any]:

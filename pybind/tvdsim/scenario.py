@@ -59,10 +59,10 @@ class Scenario:
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
                  controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False,
                  message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
-                 tpm_workers: int = 0, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
+                 tpm_workers: int = 0, auditor: str = "", migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
         self.name, self.seed, self.mode = name, seed, mode
         self.history, self.deny_all = history, deny_all
-        self.capture, self.tpm_workers = capture, tpm_workers
+        self.capture, self.tpm_workers, self.auditor = capture, tpm_workers, auditor
         self.controls: Dict[str, str] = dict(controls or {})
         self.conflicts: List[Tuple[str, Tuple[str, ...]]] = []
         self.faults: List[Fault] = []
@@ -189,9 +189,9 @@ class Scenario:
         return self._add(Switch(name, _names(links), self._quantity(units.bit_rate, rate, "rate"),
                                 self._quantity(units.duration, latency, "latency")))
 
-    def vlan(self, vid: int, *, label: Ref) -> Vlan:
-        """A VLAN and its label: VMs that share no STE type with it may not join."""
-        return self._keep("vlans", self.vlans, Vlan(vid, str(label)))
+    def vlan(self, vid: int, *, label: Ref, exists: bool = True) -> Vlan:
+        """A VLAN and its label: VMs that share no STE type with it may not join. Unless it ``exists``, ``CreateVlan`` makes it."""
+        return self._keep("vlans", self.vlans, Vlan(vid, str(label), exists))
 
     def image(self, name: str, *software: Software) -> Image:
         """What hosts or VMs boot, in order, then the files that they may run: ``image("web", Software(…), …)``."""
@@ -314,7 +314,7 @@ class Scenario:
             "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
             "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],
             "traffic": [things.to_spec(t) for t in self.flows], "tvds": [things.to_spec(t) for t in self.tvds],
-            "verifiers": list(self.verifiers), "max_evidence_age": units.duration_text(self._max_evidence_age),
+            "verifiers": list(self.verifiers), "auditor": self.auditor, "max_evidence_age": units.duration_text(self._max_evidence_age),
             "migration_rate": units.bit_rate_text(self._migration_rate),
             "migration_max_rate": units.bit_rate_text(self._migration_max_rate),
             "capture": self.capture, "tpm_workers": self.tpm_workers,

@@ -90,6 +90,7 @@ class Vlan:
 
     vid: int
     label: str = ""
+    exists: bool = True
 
     def __index__(self) -> int:
         return self.vid

@@ -96,7 +96,7 @@ def whole() -> tvd.Scenario:
     s = tvd.Scenario("whole", seed=3, max_evidence_age="30 s", capture="none", tpm_workers=2, migration_rate="100 Mbit/s",
                      migration_max_rate="500 Mbit/s")
     acme, bolt = s.label("acme", ste={"acme"}), s.label("bolt", ste={"bolt"})
-    web = s.image("web", tvd.Software("/usr/sbin/nginx", "program", "serve"), tvd.Software("/etc/nginx.conf", "file"))
+    web = s.image("web", tvd.Software("/usr/sbin/nginx", "program", "serve"), tvd.Software("/etc/nginx.conf", "configuration"))
     hosts = s.hosts("h[1-2]", tpm="2.0", tpm_profile="fast", image=web, tampered=["kernel"], vlan_map={10: 20})
     verifier = s.host("v")
     s.switch("tor", links=[*hosts, verifier])

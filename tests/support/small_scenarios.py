@@ -52,3 +52,26 @@ def python(words: List[str], **more: Any) -> "subprocess.CompletedProcess[str]":
 def cli(*words: str, **more: Any) -> "subprocess.CompletedProcess[str]":
     """The command line, as a program."""
     return python(["-m", "tvdsim", *words], **more)
+
+
+def story(seed: int = 7, **settings: Any) -> tvd.Scenario:
+    """Two tenants on four hosts: traffic, attestation every 10 s, two migrations, a tampered file, a VLAN hop, two probes."""
+    s = tvd.Scenario("story", seed=seed, **settings)
+    acme = s.label("acme", ste={"acme"}, cw={"acme"})
+    bolt = s.label("bolt", ste={"bolt"}, cw={"bolt"})
+    s.conflict("rivals", "acme", "bolt")
+    hosts = s.hosts("h[1-3]", cores=8, memory="32 GiB", tpm="2.0")
+    verifier = s.host("verifier")
+    s.switch("tor", links=[*hosts, verifier])
+    s.vlan(10, label=acme)
+    s.vlan(20, label=bolt)
+    a = s.vms("acme[1-2]", label=acme, vlan=10, on=hosts[:2], memory="1 GiB", vtpm=True)
+    b = s.vms("bolt[1-2]", label=bolt, vlan=20, on=hosts[2], memory="1 GiB", vtpm=True)
+    s.traffic(tvd.Poisson("2 /s"), size="2 KiB", among=a)
+    s.every("10 s", tvd.Attest([*a, *b, hosts[2]], verifier=verifier))
+    s.at("5 s", tvd.Ping(a[0], a[1]), tvd.Ping(a[0], b[0]))
+    s.at("12 s", tvd.Migrate(a[0], to=hosts[1]))
+    s.at("21 s", tvd.Migrate(a[1], to=hosts[2]))
+    s.at("25 s", tvd.attacks.TamperFile(b[0], "/usr/sbin/sshd"))
+    s.at("28 s", tvd.attacks.VlanHop(b[0], into=10))
+    return s

@@ -1,6 +1,7 @@
 """Attacks: what happens with their control off, monitoring and on, and whether the legitimate look-alike works.
 
-Exit 1 when a control that is on does not hold, or a near miss fails. With --control or --near-miss: one run.
+Exit 1 when a control that is on does not hold, or a near miss fails; with --each-control when an attack does no harm without
+the control that it is about. With --control or --near-miss: one run.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from dataclasses import asdict
 from typing import List
 
 from .. import _core
-from ..attacks import Attack, Cell, matrix
+from ..attacks import Attack, Cell, ablation, matrix
 from ..errors import Finding, InputError
 from . import _io
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", default="all", help="A-01, A-03, A-06, or all")
+    parser.add_argument("id", metavar="ID", nargs="?", default="all", help="an attack of docs/attacks.md, or all")
     parser.add_argument("--control", choices=("off", "monitor", "on"), help="one run with the control like this")
+    parser.add_argument("--each-control", action="store_true", help="with every control off in turn, all others on")
     parser.add_argument("--near-miss", action="store_true", help="one run of the legitimate look-alike")
     parser.add_argument("--seed", type=int, default=1)
 
@@ -38,6 +40,11 @@ def _holds(cell: Cell) -> bool:
 
 def perform(args: argparse.Namespace) -> int:
     attacks = _chosen(args.id)
+    if args.each_control:
+        made_of = ablation(attacks, args.seed)
+        _io.emit(args, made_of.to_dict(), str(made_of))
+        own = [made_of.cell(row["attack"], row["control"]) for row in made_of.rows]
+        return _io.FINE if all(cell.harm for cell in own) else _io.NO
     if args.control is None and not args.near_miss:
         table = matrix(attacks, args.seed)
         _io.emit(args, table.to_dict(), str(table))

@@ -16,8 +16,9 @@ TEST(AttackRun, EveryAttackDoesHarmWithoutItsControlAndNoneWithIt) {
   for (const auto& row : matrix.rows) {
     EXPECT_TRUE(row.off.harm) << row.attack;
     EXPECT_EQ(row.off.outcome, "harm") << row.attack << ": " << row.off.witness;
-    EXPECT_FALSE(row.on.harm) << row.attack;
-    EXPECT_EQ(row.on.outcome, "stopped") << row.attack << ": " << row.on.witness;
+    EXPECT_TRUE(!row.on.harm || row.on.noticed) << row.attack;
+    EXPECT_TRUE(row.on.outcome == "stopped" || row.on.outcome == "detected")
+        << row.attack << ": " << row.on.witness;
     EXPECT_EQ(row.near_miss.outcome, "works") << row.attack << ": " << row.near_miss.witness;
     EXPECT_FALSE(row.on.witness.empty());
   }
@@ -40,6 +41,21 @@ TEST(AttackRun, OrdersThatWereCutShortAreNotCalledAll) {
   const auto orders = scenarios::run_interleavings(*models::find_attack("A-06"), ControlMode::on, 1, 1);
   EXPECT_EQ(orders.visited, 1u);
   EXPECT_FALSE(orders.complete);
+}
+
+TEST(AttackRun, WithoutItsOwnControlAnAttackDoesHarmAndWithoutMostOthersItDoesNone) {
+  const auto ablation = scenarios::attack_ablation();
+  ASSERT_EQ(ablation.rows.size(), models::attacks().size());
+  for (const auto& row : ablation.rows) {
+    ASSERT_EQ(row.cells.size(), sim::kControls);
+    std::size_t harmless = 0;
+    for (const auto& cell : row.cells) {
+      if (cell.control == row.control) EXPECT_TRUE(cell.harm) << row.attack << " without " << cell.control;
+      harmless += cell.outcome == "stopped" || cell.outcome == "detected";
+    }
+    EXPECT_GE(harmless, sim::kControls / 2) << row.attack;
+  }
+  EXPECT_NE(scenarios::to_text(ablation).find("without resource_check"), std::string::npos);
 }
 
 TEST(AttackRun, ACellIsTheSameEveryTime) {

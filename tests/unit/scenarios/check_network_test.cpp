@@ -87,7 +87,7 @@ TEST(CheckNetwork, AVmThatSharesNoTypeWithItsVlanIsRefusedBeforeTheRunStarts) {
 
 TEST(CheckNetwork, WithTheLabelCheckOffOrForAVmThatWaitsAMismatchIsAWarning) {
   EXPECT_EQ(with([](Spec& s) { s.vms[0].vlans = {20}, s.controls["vlan_label"] = "off"; }),
-            Brief{"warning TVD-202 vms[0].vlans[0]"});
+            (Brief{"warning TVD-202 vms[0].vlans[0]", "warning TVD-207 controls.vlan_label"}));
   EXPECT_EQ(with([](Spec& s) { s.vms[1].vlans = {10}; }), Brief{"warning TVD-202 vms[1].vlans[0]"});
 }
 
@@ -108,10 +108,10 @@ TEST(CheckNetwork, ABridgeBelongsToTheInterfaceOfItsOwnVlan) {
   };
   EXPECT_EQ(with(map(10, 20)), Brief{"TVD-205 hosts[0].vlan_map[0]"});
   EXPECT_EQ(with([&](Spec& s) { map(10, 20)(s), s.controls["vlan_map"] = "off"; }),
-            Brief{"warning TVD-205 hosts[0].vlan_map[0]"});
+            (Brief{"warning TVD-205 hosts[0].vlan_map[0]", "warning TVD-207 controls.vlan_map"}));
   EXPECT_EQ(with(map(10, 10)), Brief{"warning TVD-108 hosts[0].vlan_map[0]"});
   EXPECT_EQ(with([&](Spec& s) { map(30, 10)(s), s.controls["vlan_map"] = "off"; }),
-            (Brief{"TVD-101 hosts[0].vlan_map[0].vlan", "warning TVD-205 hosts[0].vlan_map[0]"}));
+            Brief{"TVD-101 hosts[0].vlan_map[0].vlan"});
 }
 
 TEST(CheckNetwork, TrafficThatGoesNowhereIsPointedOut) {
@@ -146,6 +146,11 @@ TEST(CheckTrust, ImagesAreThereAndHoldWhatIsTamperedWith) {
             Brief{"TVD-102 images[0].software[1]"});
   EXPECT_EQ(with([&](Spec& s) { web(s), s.images[0].software[0].name.clear(); }),
             Brief{"TVD-103 images[0].software[0].name"});
+  EXPECT_EQ(with([&](Spec& s) { web(s), s.images[0].software[0].kind = "programme"; }),
+            Brief{"TVD-101 images[0].software[0].kind"});
+  EXPECT_EQ(with([&](Spec& s) { s.vms[0].tampered = {"kernel"}, s.hosts[0].tampered = {"hypervisor"}; }),
+            Brief{});
+  EXPECT_EQ(with([&](Spec& s) { s.vms[0].tampered = {"hypervisr"}; }), Brief{"TVD-101 vms[0].tampered[0]"});
 }
 
 TEST(CheckTrust, VerifiersRunOnHostsAndAreAskedWhereTheyRun) {
@@ -218,7 +223,8 @@ TEST(CheckNetwork, ActionsThatCouldNeverBeAskedForAreRefused) {
   EXPECT_EQ(acting(ActionKind::lie, [](Action& a) { a.mode = "always"; }), Brief{"TVD-101 actions[0].mode"});
   EXPECT_EQ(acting(ActionKind::suppress_audit, [](Action& a) { a.mode = "burn"; }),
             Brief{"TVD-101 actions[0].mode"});
-  EXPECT_EQ(acting(ActionKind::run_program, [](Action&) {}), Brief{"TVD-103 actions[0].path"});
+  EXPECT_EQ(acting(ActionKind::run_program, [](Action& a) { a.path = "/usr/sbin/shd"; }),
+            Brief{"TVD-101 actions[0].path"});
   EXPECT_EQ(with([](Spec& s) {
               s.vms[0].vlans.clear();
               Action hop;
