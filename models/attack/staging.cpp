@@ -113,4 +113,12 @@ bool Evidence::incident(std::string_view kind) const {
   return false;
 }
 
+bool Evidence::step(std::string_view what) const {
+  const Texts steps(trace, sim::TableId::steps, "step");
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i] == what) return true;
+  }
+  return false;
+}
+
 }  // namespace tvdsim::models

@@ -31,6 +31,7 @@ struct Evidence {
   bool command_done(std::string_view action) const;  // the last command of that kind ended well
   std::string last_reason(std::string_view action) const;
   bool incident(std::string_view kind) const;
+  bool step(std::string_view what) const;
 
   const sim::Trace& trace;
 };

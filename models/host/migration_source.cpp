@@ -38,7 +38,7 @@ bool Toolstack::on_migration_message(std::string_view method, const sim::Message
     reserve_answered(message, true);
   } else if (method == "migrate_refused") {
     reserve_answered(message, false);
-  } else if (method == "host_appraised") {
+  } else if (method == kHostAppraised) {
     appraised(message);
   } else if (method == "migrate_commit") {
     arrive(message);
@@ -112,8 +112,9 @@ void Toolstack::begin_copy(std::uint64_t correlation) {
 void Toolstack::send_round(std::uint64_t correlation, Operation& operation) {
   const PreCopy& copy = operation.copy;
   operation.round_began = world_.engine.now();
-  // The last round also carries the state of the processors, which fills a page.
-  const sim::Bytes size{copy.next().count + (copy.last() ? PreCopy::kPage : 0)};
+  // The last round also carries the state of the processors, which fills a page, and that of the vTPM.
+  const std::uint64_t state = PreCopy::kPage + handover_size(correlation).count;
+  const sim::Bytes size{copy.next().count + (copy.last() ? state : 0)};
   world_.step(machine_.name, machine_.dom0_name, copy.last() ? "last round" : "round of pre-copy",
               world_.vm_name(operation.vm),
               copy.last() ? fmt::format("{} pages: {}", copy.pages(), to_text(copy.stop()))
@@ -149,6 +150,7 @@ void Toolstack::fall_quiet(std::uint64_t correlation, Operation& operation) {
   machine_.drivers->disconnect_all(operation.vm);
   machine_.devices->release_all(operation.vm);
   machine_.hypervisor->pause(operation.vm);
+  take_vtpm_out(operation.vm, correlation);
   world_.migrations.quiet(correlation);
 }
 
@@ -168,7 +170,7 @@ void Toolstack::resend(std::uint64_t correlation) {
   if (!dead && ++operation.attempts >= kReserveAttempts) {
     if (operation.stage == Stage::reserving)
       return give_up(correlation, Result::failed, fmt::format("no answer from dom0@{}", target));
-    if (operation.stage == Stage::appraising) return judge_target(correlation, Appraisal::unknown);
+    if (operation.stage == Stage::appraising) return judge_target(correlation, HostStanding::unknown);
   }
   if (!dead && operation.stage == Stage::switching && !two_phase()) {
     // The naive protocol takes silence for a refusal.
@@ -200,6 +202,7 @@ void Toolstack::departed(std::uint64_t correlation) {
   const auto found = operations_.find(correlation);
   if (found == operations_.end() || found->second.stage != Stage::switching) return;
   machine_.hypervisor->retire(found->second.vm);
+  world_.handovers.erase(correlation);
   close(correlation, Result::done, "");
 }
 
@@ -211,6 +214,8 @@ void Toolstack::stay(std::uint64_t correlation, Result result, std::string_view 
   if (found->second.stage == Stage::finishing || found->second.stage == Stage::switching) {
     machine_.hypervisor->unpause(vm);
     world_.domains.where[vm.value] = machine_.id;
+    bring_vtpm_in(vm, correlation);
+    if (two_phase()) world_.handovers.erase(correlation);  // the naive target may still start what it got
     reconnect(vm, correlation);
     world_.migrations.running(correlation);
   }

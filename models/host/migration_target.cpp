@@ -63,9 +63,11 @@ void Toolstack::arrive(const sim::Message& message) {
 void Toolstack::take_over(VmId vm, std::uint64_t correlation) {
   machine_.hypervisor->commit(vm);
   world_.domains.where[vm.value] = machine_.id;
+  bring_vtpm_in(vm, correlation);
   reconnect(vm, correlation);
   world_.enter(vm, VmState::running, "migrate", correlation);
   world_.migrations.running(correlation);
+  if (world_.domains.vtpm[vm.value]) world_.migrations.vtpm(correlation, "moved");
   migrations_[correlation] = "migrate_done";
   forget(correlation);
 }

@@ -11,13 +11,13 @@ namespace tvdsim::models {
 
 namespace {
 
-std::string_view to_text(Appraisal verdict) noexcept {
+std::string_view to_text(HostStanding verdict) noexcept {
   switch (verdict) {
-    case Appraisal::trusted:
+    case HostStanding::trusted:
       return "trusted";
-    case Appraisal::untrusted:
+    case HostStanding::untrusted:
       return "untrusted";
-    case Appraisal::unknown:
+    case HostStanding::unknown:
       break;
   }
   return "unknown";
@@ -50,7 +50,7 @@ void Toolstack::appraise(std::uint64_t correlation) {
 void Toolstack::ask_verifier(const Operation& operation, std::uint64_t correlation) {
   const sim::ServiceId verifier = appraiser();
   if (!verifier.exists()) return;  // nobody answers, and silence is `unknown`
-  world_.bus.send(machine_.service, verifier, "appraise_host", machine_.dom0_name, correlation,
+  world_.bus.send(machine_.service, verifier, kAppraiseHost, machine_.dom0_name, correlation,
                   operation.peer.value);
 }
 
@@ -59,21 +59,21 @@ void Toolstack::appraised(const sim::Message& message) {
   if (found == operations_.end() || found->second.stage != Stage::appraising) return;
   // Anybody may send a message of that name; only the verifier's word counts.
   if (message.from != appraiser()) return;
-  const auto verdict = static_cast<Appraisal>(message.data);
-  const bool known = verdict == Appraisal::trusted || verdict == Appraisal::untrusted;
-  judge_target(message.correlation, known ? verdict : Appraisal::unknown);
+  const auto verdict = static_cast<HostStanding>(message.data);
+  const bool known = verdict == HostStanding::trusted || verdict == HostStanding::untrusted;
+  judge_target(message.correlation, known ? verdict : HostStanding::unknown);
 }
 
-void Toolstack::judge_target(std::uint64_t correlation, Appraisal verdict) {
+void Toolstack::judge_target(std::uint64_t correlation, HostStanding verdict) {
   const Operation& operation = operations_.at(correlation);
   const Machine& target = world_.machine(operation.peer);
   world_.migrations.evidence(correlation, to_text(verdict));
-  const Rule rule = verdict == Appraisal::trusted     ? Rule::target_trusted
-                    : verdict == Appraisal::untrusted ? Rule::target_untrusted
-                                                      : Rule::target_unknown;
+  const Rule rule = verdict == HostStanding::trusted     ? Rule::target_trusted
+                    : verdict == HostStanding::untrusted ? Rule::target_untrusted
+                                                         : Rule::target_unknown;
   const auto decided = machine_.hypervisor->ask_fact(
       Hook::migrate_target, operation.vm, machine_.hypervisor->label_of(target.dom0), target.id.value,
-      target.name, rule, verdict != Appraisal::trusted, VmId::none(), correlation);
+      target.name, rule, verdict != HostStanding::trusted, VmId::none(), correlation);
   if (!decided) return give_up(correlation, Result::refused, decided.why);
   begin_copy(correlation);
 }

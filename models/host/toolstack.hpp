@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/attestation/protocol.hpp"
 #include "models/host/command_log.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/pre_copy.hpp"
@@ -31,8 +32,6 @@
 namespace tvdsim::models {
 
 struct PolicyChange;
-// What a verifier says of a host.
-enum class Appraisal : std::uint8_t { trusted, untrusted, unknown };
 
 class Toolstack {
  public:
@@ -120,7 +119,7 @@ class Toolstack {
   sim::ServiceId appraiser() const;  // none: nobody is there to ask
   void ask_verifier(const Operation& operation, std::uint64_t correlation);
   void appraised(const sim::Message& message);
-  void judge_target(std::uint64_t correlation, Appraisal verdict);
+  void judge_target(std::uint64_t correlation, HostStanding verdict);
   void begin_copy(std::uint64_t correlation);
   void send_round(std::uint64_t correlation, Operation& operation);
   void transferred(std::uint64_t correlation);
@@ -134,6 +133,9 @@ class Toolstack {
   void return_place(std::uint64_t correlation, sim::HostId peer);
   void remind(std::uint64_t correlation);
   bool two_phase() const noexcept;
+  void take_vtpm_out(VmId vm, std::uint64_t correlation);
+  sim::Bytes handover_size(std::uint64_t correlation) const;
+  void bring_vtpm_in(VmId vm, std::uint64_t correlation);
   void reconnect(VmId vm, std::uint64_t correlation);  // its devices, at either end
   // … and at its target.
   void reserve(const sim::Message& message);

@@ -91,6 +91,8 @@ struct World {
   MigrationLog migrations;
   sim::MessageBus bus;
   VtpmVault vtpm_vault;
+  // States of vTPMs that travel with the last pages of a migrating VM, by its correlation id.
+  std::map<std::uint64_t, vtpm::TpmState> handovers;
   Integrity* integrity = nullptr;  // null without TPMs, vTPMs and verifiers
   std::unique_ptr<VmBackend> backend;
   std::vector<Machine> machines;

@@ -19,7 +19,7 @@ struct Verifier {
   }
   void answer(const sim::Message& message) {
     world.bus.send(service, message.from, "host_appraised", "verifier", message.correlation,
-                   static_cast<std::uint64_t>(Appraisal::trusted));
+                   static_cast<std::uint64_t>(HostStanding::trusted));
   }
   World& world;
   sim::ServiceId service;
@@ -76,6 +76,7 @@ class Play {
     alive();
     FaultOutcome outcome;
     outcome.copies = lab_.truth().most_copies("ma1");
+    outcome.vtpms = instances("ma1");
     outcome.moved = lab_.where("ma1") == "h2";
     outcome.done = lab_.outcome(command_).done();
     if (broken_.empty() && from_.modes[Control::two_phase] == ControlMode::on) free_again();
@@ -121,6 +122,13 @@ class Play {
   }
   const Hypervisor::Domain* at(const char* where, std::string_view name = "ma1") {
     return lab_.hypervisor(where).find(lab_.dc.vm(name));
+  }
+  // Instances on hosts, and what lies in the vault.
+  std::size_t instances(std::string_view name) {
+    const auto id = lab_.dc.vm(name);
+    std::size_t count = lab_.dc.world().vtpm_vault.count(id);
+    for (const auto& machine : lab_.dc.world().machines) count += machine.vtpms->instance(id).exists();
+    return count;
   }
   std::uint32_t runnable(std::string_view name) {
     std::uint32_t copies = 0;
@@ -169,6 +177,11 @@ class Play {
       expect(lab_.dc.world().machine(lab_.dc.host(each)).toolstack->idle(),
              fmt::format("{} is busy for ever", each));
     }
+    for (const char* name : {"ma1", "ma3"}) {
+      const std::size_t vtpms = instances(name);
+      expect(vtpms == 1, fmt::format("{} has {} vTPMs", name, vtpms));
+    }
+    expect(lab_.dc.world().handovers.empty(), "the state of a vTPM was left on the way");
     const auto rows = lab_.cells(sim::TableId::migrations, "correlation");
     const std::set<std::uint64_t> different(rows.begin(), rows.end());
     expect(different.size() == rows.size(), "a migration has two rows");

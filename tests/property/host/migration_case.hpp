@@ -25,6 +25,7 @@ struct FaultCase {
 struct FaultOutcome {
   std::string broken;        // what does not hold; empty: all does
   std::uint32_t copies = 0;  // of the VM, runnable at one time, at most
+  std::size_t vtpms = 0;     // of the VM, in the end
   bool moved = false;        // it runs at the target in the end
   bool done = false;         // the command was answered so
 };
