@@ -13,4 +13,5 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_analysis(m);
   tvdsim::pybind::bind_attacks(m);
   tvdsim::pybind::bind_evidence(m);
+  tvdsim::pybind::bind_tpm(m);
 }
