@@ -43,9 +43,8 @@ std::int64_t first_bad(const TableView& attestations, std::string_view entity, s
                        std::string& why) {
   for (std::size_t i = 0; i < attestations.rows(); ++i) {
     const auto at = static_cast<std::int64_t>(attestations.number(i, "time_ns"));
-    const auto asked = static_cast<std::int64_t>(attestations.number(i, "asked_ns"));
     const auto verdict = attestations.text(i, "verdict");
-    if (asked < since || attestations.text(i, "subject") != entity || verdict == "trusted") continue;
+    if (at < since || attestations.text(i, "subject") != entity || verdict == "trusted") continue;
     why = fmt::format("{} ({}{}{})", verdict, attestations.text(i, "reason"),
                       attestations.text(i, "entity").empty() ? "" : " ", attestations.text(i, "entity"));
     return at;
@@ -132,7 +131,7 @@ std::string network_text(const sim::Trace& trace) {
     if (word == "dropped")
       ++drops[fmt::format("dropped at {}{}", frames.text(i, place), because(frames.text(i, reason)))];
   }
-  lines.push_back(fmt::format("frames: {} sent, {} delivered", sent, delivered));
+  lines.push_back(fmt::format("frames: {} sent, {} deliveries", sent, delivered));
   for (const auto& [what, count] : drops) lines.push_back(fmt::format("{} × {}", count, what));
   return paragraph("network", lines);
 }

@@ -19,7 +19,7 @@ namespace tvdsim::scenarios {
 namespace {
 
 constexpr std::string_view kCaptureFile = "frames.pcap";
-constexpr std::size_t kCapturedBytes = 128;  // of each frame: all headers and the start of its data
+constexpr std::size_t kCapturedBytes = 64;  // of each frame: all headers and the start of its data
 
 using Clock = std::chrono::steady_clock;
 

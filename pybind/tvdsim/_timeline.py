@@ -33,11 +33,12 @@ class Timeline:
         self.attestations: List[Dict[str, Any]] = run.rows("attestations")
         self.migrations: List[Dict[str, Any]] = run.rows("migrations")
         self.attacks = [c for c in run.rows("commands") if c["principal"] == "attacker"]
-        self.incidents: List[Dict[str, Any]] = run.rows("incidents")
+        # A verdict is drawn as one; the incident that repeats it says nothing more.
+        self.incidents = [i for i in run.rows("incidents") if i["kind"] != "attestation"]
         self.end = max(float(run.manifest["reached_ns"]) / 1e9, 1e-9)
         self.lanes = self._lanes()
         self.y = self._places()
-        self._texts: Dict[Lane, List[float]] = {}
+        self._texts: Dict[Lane, List[Tuple[float, float]]] = {}
         self.said: Dict[str, int] = {}  # label of the legend -> how often
 
     # --- where everything goes ----------------------------------------------------------------------------------
@@ -46,13 +47,14 @@ class Timeline:
         """Host -> the names that have a lane in its band, in order."""
         lanes: Dict[str, List[str]] = {str(h["name"]): [] for h in self.run._hosts()}
         for s in sorted(self.states, key=lambda s: (s["from"], s["vm"])):
-            if s["host"]:
+            if s["host"] and not s["vm"].startswith("dom0@"):
                 lanes.setdefault(s["host"], [])
                 if s["vm"] not in lanes[s["host"]]:
                     lanes[s["host"]].append(s["vm"])
         for host, names in lanes.items():
             names.sort()
-            own = [d for d in self.decisions if d["subject"] == f"dom0@{host}" and d["verdict"] != "permit"]
+            own = [d for d in self.decisions if d["subject"] == f"dom0@{host}"
+                   and (d["verdict"] != "permit" or self._few_permits())]
             told = [a for a in self.attestations if a["subject"] == host]
             hit = [i for i in [*self.incidents, *self.attacks] if i.get("entity", i.get("subject")) in (host, f"dom0@{host}")]
             if own or told or hit:
@@ -99,7 +101,7 @@ class Timeline:
 
     def _lives(self, ax: Any) -> None:
         for s in self.states:
-            if not s["host"] or s["state"] == "defined":
+            if (s["host"], s["vm"]) not in self.y or s["state"] == "defined":
                 continue
             ax.barh(self.y[s["host"], s["vm"]], (s["to"] - s["from"]) / 1e9, left=s["from"] / 1e9, height=0.5,
                     color=STATES.get(s["state"], "#ffffff"), edgecolor="white", linewidth=0.6, zorder=1)
@@ -121,7 +123,9 @@ class Timeline:
                         arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0,
                                     "linestyle": "-" if done else (0, (3, 2))})
             self._count("migration done" if done else "migration refused or failed")
-            text = f"{m['vm']} → {m['target']}" + ("" if done else f" {m['result']}: {_short(m['reason'], 64)}")
+            denied = [d["reason"] for d in self.decisions if d["verdict"] == "deny" and d["correlation"] == m["correlation"]]
+            why = _short((denied or [m["reason"]])[0], 64)
+            text = f"{m['vm']} → {m['target']}" + ("" if done else f" {m['result']}: {why}")
             self._say(ax, (m["source"], m["vm"]), m["begin_s"], text, colour)
 
     def _marks(self, ax: Any) -> None:
@@ -133,6 +137,9 @@ class Timeline:
             if d["verdict"] == "deny" and not moving:
                 self._say(ax, self.lane(d["subject"], d["time_s"]), d["time_s"], f"{d['hook']} denied: {_short(d['reason'], 56)}",
                           _figures.VERDICTS["deny"])
+        for c in self.attacks:
+            self._point(ax, c["subject"], c["time_s"], "*", 150, _ATTACK, "attack")
+            self._say(ax, self.lane(c["subject"], c["time_s"]), c["time_s"], str(c["action"]), _ATTACK)
         known: Dict[str, str] = {}
         for a in self.attestations:
             mark, size, colour = _VERDICTS.get(a["verdict"], _VERDICTS["unknown"])
@@ -141,12 +148,9 @@ class Timeline:
                 why = f"{a['verdict']}: {_short(' '.join(filter(None, [a['reason'], a['entity']])), 44)}"
                 self._say(ax, self.lane(a["subject"], a["time_s"]), a["time_s"], why, colour)
             known[a["subject"]] = a["verdict"]
-        for c in self.attacks:
-            self._point(ax, c["subject"], c["time_s"], "*", 150, _ATTACK, "attack")
-            self._say(ax, self.lane(c["subject"], c["time_s"]), c["time_s"], str(c["action"]), _ATTACK)
         for i in self.incidents:
             self._point(ax, i["entity"], i["time_s"], "D", 34, _INCIDENT, "incident", -0.3)
-            self._say(ax, self.lane(i["entity"], i["time_s"]), i["time_s"], _short(i["cause"], 56), _INCIDENT)
+            self._say(ax, self.lane(i["entity"], i["time_s"]), i["time_s"], _short(f"{i['kind']}: {i['cause']}", 66), _INCIDENT)
 
     def _few_permits(self) -> bool:
         return len([d for d in self.decisions if d["verdict"] == "permit"]) <= _MOST_PERMITS
@@ -166,19 +170,21 @@ class Timeline:
         """A few words beside a mark, unless words stand there already."""
         if lane is None or lane not in self.y:
             return
-        width = self.end * (0.0072 * len(text) + 0.02)
-        right = time_s + width <= self.end * 1.02
-        begin = time_s if right else time_s - width
+        width, gap = self.end * 0.0063 * len(text), self.end * 0.009
+        right = time_s + gap + width <= self.end * 1.05
+        begin = time_s + gap if right else time_s - gap - width
         taken = self._texts.setdefault(lane, [])
-        if any(begin < there + 1e-9 and there - self.end * 0.30 < begin for there in taken):
+        for there, until in sorted(taken):
+            if begin < until and there < begin + width and right:
+                begin = until + gap
+        if begin + width > self.end * 1.12 or any(begin < until and there < begin + width for there, until in taken):
             return
-        taken.append(begin + width)
-        ax.text(time_s + self.end * (0.009 if right else -0.009), self.y[lane], text, ha="left" if right else "right", va="center",
-                fontsize=7.2, color=colour, zorder=6, bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none",
-                                                            "alpha": 0.85})
+        taken.append((begin, begin + width))
+        ax.text(begin, self.y[lane], text, ha="left", va="center", fontsize=7.2, color=colour, zorder=6,
+                bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85})
 
     def _axes(self, ax: Any) -> None:
-        ax.set_yticks(list(self.y.values()), [name if host != name else "itself" for host, name in self.y], fontsize=8)
+        ax.set_yticks(list(self.y.values()), [name if host != name else f"dom0@{host}" for host, name in self.y], fontsize=8)
         ax.tick_params(axis="y", length=0)
         ax.set_ylim(max(self.y.values(), default=1.0) + 0.8, -0.8)
         ax.set_xlim(0, self.end)

@@ -124,7 +124,9 @@ class Run:
         return _columns.texts(self.directory)
 
     def _empty(self, table: str) -> bool:
-        """A table without rows has no columns on disk."""
+        """A table without rows has no columns on disk; frames that nobody captured are not an empty table."""
+        if table == "frames" and json.loads(self.spec())["capture"] != "frames":
+            return False
         return int(self.manifest["counts"].get(table, 0)) == 0
 
     def _info(self, table: str) -> Dict[str, Any]:

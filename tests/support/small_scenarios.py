@@ -73,5 +73,5 @@ def story(seed: int = 7, **settings: Any) -> tvd.Scenario:
     s.at("12 s", tvd.Migrate(a[0], to=hosts[1]))
     s.at("21 s", tvd.Migrate(a[1], to=hosts[2]))
     s.at("25 s", tvd.attacks.TamperFile(b[0], "/usr/sbin/sshd"))
-    s.at("28 s", tvd.attacks.VlanHop(b[0], into=10))
+    s.at("28 s", tvd.attacks.VlanHop(b[1], into=10))
     return s
