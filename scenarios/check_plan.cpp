@@ -22,6 +22,8 @@ std::string path_of(const CheckContext& context, const models::VlanFinding& find
   }
   const auto* host = context.hosts.find(finding.entity);
   if (!host) return "hosts";
+  if (finding.restriction == models::Restriction::machine_to_hardware_vlan)
+    return fmt::format("hosts[{}].label", *host);
   const auto& maps = spec.hosts[*host].vlan_map;
   const auto map =
       std::find_if(maps.begin(), maps.end(), [&](const auto& row) { return row.vlan == finding.vid; });
@@ -44,7 +46,7 @@ std::string consequences(const models::VlanFinding& finding) {
 void check_plan(CheckContext& context) {
   if (context.spec.vlans.empty() || context.findings.any_error()) return;
   const auto setup = build_setup(context.spec);
-  for (const auto& finding : models::check_vlan_plan(models::vlan_plan(setup))) {
+  for (const auto& finding : models::check_vlan_plan(models::vlan_plan(setup, context.spec.actions))) {
     if (finding.refused) continue;  // check_network has said so already, for what starts with the run
     context.findings.warning(finding.code, context.at(path_of(context, finding)),
                              finding.message + consequences(finding), finding.help);
