@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gallery import EXPECTED, FINGERPRINTS, SCRIPTS, play, rows  # noqa: E402
+from plots import heat_map, timeline  # noqa: E402
 
 HELP = "after an intended change: ./tvdsim python tests/golden/update.py"
 
@@ -24,8 +25,18 @@ def test_a_script_prints_and_does_what_it_did(script: Path, tmp_path: Path) -> N
     assert printed == (EXPECTED / f"{script.stem}.txt").read_text(encoding="utf-8"), HELP
     known = [row for row in FINGERPRINTS.read_text().splitlines()[1:] if row.startswith(script.stem + ",")]
     assert rows(script, runs) == known, HELP
-    pictures = list((tmp_path / "out").glob("*.png"))
+    pictures = [p for kind in ("png", "svg") for p in (tmp_path / "out").glob(f"*.{kind}")]
     assert pictures and all(p.stat().st_size > 5000 for p in pictures)
+
+
+def test_the_timeline_of_the_two_tenants_says_what_it_said(tmp_path: Path) -> None:
+    script = next(s for s in SCRIPTS if s.stem == "06_two_tenants")
+    play(script, tmp_path / "out")
+    assert timeline(tmp_path / "out") == (EXPECTED / "06_two_tenants.plot.txt").read_text(encoding="utf-8"), HELP
+
+
+def test_the_heat_map_says_what_it_said() -> None:
+    assert heat_map() == (EXPECTED / "08_ablation.plot.txt").read_text(encoding="utf-8"), HELP
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.stem)
