@@ -226,6 +226,12 @@ std::span<const std::uint16_t> Fabric::vlans(sim::VmId vm) const noexcept {
                        : std::span<const std::uint16_t>{};
 }
 
+std::uint16_t Fabric::common_vlan(sim::VmId from, sim::VmId to) const noexcept {
+  const auto own = vlans(from), theirs = vlans(to);
+  const auto common = std::find_first_of(own.begin(), own.end(), theirs.begin(), theirs.end());
+  return common == own.end() ? std::uint16_t{0} : *common;
+}
+
 bool Fabric::in_use(sim::HostId host, std::uint16_t vid) const {
   const auto* slot = impl_->slot(impl_->hosts.at(host.value), vid);
   return slot && slot->bridge && !slot->bridge->interfaces().empty();

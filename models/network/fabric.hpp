@@ -111,12 +111,13 @@ class Fabric {
   bool connected(sim::VmId vm) const noexcept;
   sim::HostId where(sim::VmId vm) const noexcept;
   std::span<const std::uint16_t> vlans(sim::VmId vm) const noexcept;
+  std::uint16_t common_vlan(sim::VmId from, sim::VmId to) const noexcept;  // 0: they have none in common
   // Does a VM on that host have an interface in the VLAN?
   bool in_use(sim::HostId host, std::uint16_t vid) const;
   static netsim::Mac mac(sim::VmId vm) noexcept;
   static netsim::Ipv4 address(sim::VmId vm) noexcept;
 
-  // What guests do. vid 0: the VM's first VLAN. False: the VM has no interface there.
+  // What guests do. vid 0: the first VLAN that both are on, or else the sender's first. False: the VM has no interface there.
   bool send(sim::VmId from, sim::VmId to, std::uint16_t vid,
             std::uint32_t size);  // size: of the frame's payload
   void ping(sim::VmId from, sim::VmId to, std::uint16_t vid,

@@ -103,6 +103,7 @@ void Fabric::Impl::announce(sim::VmId vm) {
 
 bool Fabric::send(sim::VmId from, sim::VmId to, std::uint16_t vid, std::uint32_t size) {
   if (!connected(from)) return false;
+  if (vid == 0) vid = common_vlan(from, to);
   constexpr std::size_t kHeaders = netsim::kIpv4Header + netsim::kUdpHeader;
   Packet packet;
   packet.kind = Packet::Kind::datagram;
@@ -118,6 +119,7 @@ void Fabric::ping(sim::VmId from, sim::VmId to, std::uint16_t vid, std::uint64_t
   Impl& net = *impl_;
   const std::uint32_t number = net.next_probe++;
   const auto own = vlans(from);
+  if (vid == 0) vid = common_vlan(from, to);
   Impl::Probe probe{
       from, to, vid ? vid : own.empty() ? std::uint16_t{0} : own.front(), net.engine.now(), 0, tag, false,
       {},   {}};

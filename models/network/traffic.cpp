@@ -21,15 +21,6 @@ void Traffic::wait(std::uint32_t row) {
   engine_.after(std::max(gap, sim::Duration{1}), due_, row);
 }
 
-// The first VLAN of the sender that the receiver has too; otherwise its own first one, where the frame will be lost.
-std::uint16_t Traffic::common_vlan(sim::VmId from, sim::VmId to) const {
-  const auto own = fabric_.vlans(from), theirs = fabric_.vlans(to);
-  for (const std::uint16_t vid : own) {
-    if (std::find(theirs.begin(), theirs.end(), vid) != theirs.end()) return vid;
-  }
-  return 0;
-}
-
 void Traffic::on_due(const sim::Event& event) {
   const std::uint32_t at = event.target;
   const Row& row = rows_[at];
@@ -43,10 +34,9 @@ void Traffic::on_due(const sim::Event& event) {
     ++unsent_;
     return;
   }
-  const std::uint16_t vid = common_vlan(from, to);
   for (std::uint64_t left = std::max<std::uint64_t>(row.size.count, 1); left > 0;) {
     const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kPayload));
-    fabric_.send(from, to, vid, part);
+    fabric_.send(from, to, 0, part);
     left -= part;
   }
 }

@@ -39,7 +39,6 @@ class Traffic {
  private:
   void on_due(const sim::Event& event);
   void wait(std::uint32_t row);
-  std::uint16_t common_vlan(sim::VmId from, sim::VmId to) const;
 
   sim::Engine& engine_;
   Fabric& fabric_;
