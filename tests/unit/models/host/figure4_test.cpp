@@ -86,7 +86,7 @@ TEST(NetworkCheck, EachViolationIsFoundAndAttributedWhileItsControlRefusesIt) {
   EXPECT_EQ(three[0].entity, "h1");
 }
 
-// F-049
+// F-049 F-029
 TEST(Figure4, AVmOnAVlanOfTheOtherWorkloadIsStoppedByRestrictionOne) {
   VlanLab lab(on_wrong_software_vlan());
   lab.reached(kVms);
@@ -99,14 +99,14 @@ TEST(Figure4, AForeignVlanOnASwitchPortIsStoppedByRestrictionTwo) {
   lab.reached(kVms);
   EXPECT_TRUE(leaked(lab).empty());
 }
-// F-049
+// F-049 F-029
 TEST(Figure4, ABridgeOnAForeignInterfaceIsStoppedByRestrictionThree) {
   VlanLab lab(wrongly_mapped());
   EXPECT_EQ(lab.reached(kVms), 4u);
   EXPECT_TRUE(leaked(lab).empty());
 }
 
-// F-049
+// F-049 F-029
 TEST(Figure4, WithoutRestrictionOneTheLeakHappensAndIsTheOneThatTheCheckAttributes) {
   const auto setup = without(on_wrong_software_vlan(), Control::vlan_label);
   VlanLab lab(setup);

@@ -300,7 +300,7 @@ DatacenterSetup hopping() {
   return setup;
 }
 
-// F-142 F-047
+// F-142 F-047 F-048
 TEST(VlanHop, AForgedTagIsDroppedAtTheInterface) {
   VlanLab lab(hopping());
   EXPECT_TRUE(lab.hop("su1", kMa, "ma2").refused());
@@ -316,7 +316,7 @@ TEST(VlanHop, WithoutAntiSpoofingItReachesTheOtherWorkloadOneWay) {
   EXPECT_FALSE(lab.leaked("ma2", "su1"));
 }
 
-// F-049
+// F-049 F-048
 TEST(VlanHop, FromAHostThatLacksTheVlanItIsStoppedAtTheSwitchPort) {
   // Its control domain has been plumbed for everything, and its interfaces believe everything: the switch is what is left.
   VlanLab lab(without(without(hopping(), Control::anti_spoof), Control::vlan_map));
@@ -325,7 +325,7 @@ TEST(VlanHop, FromAHostThatLacksTheVlanItIsStoppedAtTheSwitchPort) {
   EXPECT_FALSE(lab.leaked("su3", "ma1"));
 }
 
-// F-049
+// F-049 F-048
 TEST(VlanHop, WithoutTheSwitchPortsControlItGetsThrough) {
   VlanLab lab(
       without(without(without(hopping(), Control::anti_spoof), Control::vlan_map), Control::switch_port));
