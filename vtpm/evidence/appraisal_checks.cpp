@@ -23,7 +23,7 @@ void Appraiser::check_quote() {
 
 void Appraiser::check_key() {
   if (!expect_.key) return lack("no key is enrolled for this machine");
-  if (!evidence_.ak_public.empty()) {
+  if (!evidence_.ak_public.empty() && !expect_.key->made_from(evidence_.ak_public)) {
     try {
       const PublicKey named = PublicKey::parse(evidence_.ak_public);
       if (!(named == *expect_.key)) {
@@ -141,7 +141,7 @@ void Appraiser::check_ima_log() {
   }
   for (const auto& [other, values] : values_) {
     const auto found = values.find(pcr);
-    if (found == values.end()) continue;
+    if (found == values.end() || other == *bank) continue;
     const Digest led = ima_->replay(other, *prefix, expect_.ima_fill, pcr);
     if (led == found->second) continue;
     out_.bank = other;

@@ -135,9 +135,12 @@ void PublicKey::finish(std::shared_ptr<evp_pkey_st> key) {
   OPENSSL_free(der);
 }
 
+bool PublicKey::made_from(Bytes bytes) const { return hash(HashAlg::sha256, {bytes}) == source_; }
+
 PublicKey PublicKey::parse(Bytes bytes) {
   const QuietErrors quiet;
   PublicKey out;
+  out.source_ = hash(HashAlg::sha256, {bytes});
   if (is_pem(bytes)) {
     KeyPtr key = bytes.size() <= kLongestPem ? pem_key(bytes) : nullptr;
     if (!key) refuse("TVD-526", "this PEM text holds no public key", "-----BEGIN PUBLIC KEY-----");

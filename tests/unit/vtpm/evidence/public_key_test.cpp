@@ -35,6 +35,8 @@ TEST(PublicKeys, AreTheSameFromEveryForm) {
     EXPECT_EQ(to_hex(tpmt.name()), to_hex(sized.name()));
     EXPECT_EQ(to_hex(tpmt.name()), "000b" + to_hex(hash(HashAlg::sha256, {key.tpmt_public()}).view()));
     EXPECT_TRUE(pem.name().empty());
+    EXPECT_TRUE(tpmt.made_from(key.tpmt_public()));
+    EXPECT_FALSE(tpmt.made_from(tpm2b(key.tpmt_public())));
     EXPECT_EQ(PublicKey::parse(bytes_of(tpmt.pem())), tpmt);
     EXPECT_EQ(tpmt.kind(), key.ecc() ? PublicKey::Kind::ecc : PublicKey::Kind::rsa);
     EXPECT_EQ(tpmt.bits(), key.ecc() ? 256u : 2048u);
