@@ -114,7 +114,8 @@ void AttestationAgent::fill_own(Challenge& challenge, QuoteAnswer&& answer) {
   challenge.own.quote = std::move(answer);
   challenge.own.event_log = event_log_of(boot);
   challenge.own.ima_log = ima_log_of(boot, ima);
-  challenge.own.key = integrity_.chips_.attestation_key(machine.chip);
+  if (machine.enrolled.empty()) machine.enrolled = integrity_.chips_.attestation_key(machine.chip);
+  challenge.own.key = machine.enrolled;
 }
 
 void AttestationAgent::ask_host(Challenge& challenge) {
@@ -129,11 +130,12 @@ void AttestationAgent::ask_host(Challenge& challenge) {
 void AttestationAgent::host_quoted(std::uint64_t id, QuoteAnswer& answer) {
   Challenge* challenge = open(id);
   if (!challenge) return;
-  const MeasuredMachine& host = integrity_.machines_[host_.value];
+  MeasuredMachine& host = integrity_.machines_[host_.value];
+  if (host.enrolled.empty()) host.enrolled = integrity_.chips_.attestation_key(host.chip);
   MachineEvidence& evidence = challenge->about_vm ? challenge->host_evidence : challenge->own;
   evidence.quote = std::move(answer);
   evidence.event_log = event_log_of(host.boot_log);
-  evidence.key = integrity_.chips_.attestation_key(host.chip);
+  evidence.key = host.enrolled;
   send(*challenge);
 }
 

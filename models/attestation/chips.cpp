@@ -1,7 +1,9 @@
 #include "models/attestation/chips.hpp"
 
+#include <atomic>
 #include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "models/attestation/measured.hpp"
@@ -38,6 +40,7 @@ struct Question {
   Bytes bytes;  // of a command; of a nonce
   Bytes response;
   QuoteAnswer quoted;
+  std::atomic<bool> computed{false};
   ChipDone<Extended> extended;
   ChipDone<QuoteAnswer> on_quote;
   ChipDone<Bytes> on_response;
@@ -80,7 +83,17 @@ struct Question {
     }
   }
 
+  // Whoever waits for the TPM to be at rest is told, even when the work throws.
+  struct Ends {
+    std::atomic<bool>& flag;
+    ~Ends() {
+      flag.store(true);
+      flag.notify_all();
+    }
+  };
+
   void compute() {
+    const Ends ends{computed};
     switch (kind) {
       case Kind::boot:
         start_up();
@@ -126,6 +139,7 @@ struct Chips::Impl {
   std::map<std::uint64_t, std::unique_ptr<Question>> open;  // asked and not answered yet, by number
   std::uint64_t asked = 0;
   std::size_t alive = 0;
+  std::unordered_map<std::string, std::uint32_t> born;  // how many were made under a name
 
   Chip& at(ChipId chip) { return *chips.at(chip.value); }
 
@@ -140,8 +154,17 @@ struct Chips::Impl {
   }
   void power() {
     if (fleet) return;
-    fleet = std::make_unique<vtpm::TpmFleet>(vtpm::TpmFleetSetup{.seed = engine.seed(), .workers = 1});
-    pool = std::make_unique<sim::DevicePool>(engine, workers, "tpm");
+    fleet = std::make_unique<vtpm::TpmFleet>(vtpm::TpmFleetSetup{.seed = engine.seed(), .workers = workers});
+    pool = std::make_unique<sim::DevicePool>(engine, workers == 0 ? 0 : fleet->workers(), "tpm");
+  }
+  // Twins of one name would draw the same random numbers: each is named apart.
+  std::string unique(const std::string& name) {
+    const std::uint32_t before = born[name]++;
+    return before == 0 ? name : name + " #" + std::to_string(before + 1);
+  }
+  // The fleet changes only while no thread is in it.
+  void rest() const {
+    for (const auto& [number, question] : open) question->computed.wait(false);
   }
   std::unique_ptr<Question> ask(ChipId chip, Question::Kind kind) {
     TVDSIM_ASSERT(chip.exists() && at(chip).alive, "a TPM that is not there is asked");
@@ -173,7 +196,7 @@ Chips::~Chips() = default;
 
 ChipId Chips::add(const std::string& name, ChipLatency latency) {
   impl_->power();
-  const ChipId chip = impl_->keep(impl_->fleet->create(name, impl_->engine.now()), latency);
+  const ChipId chip = impl_->keep(impl_->fleet->create(impl_->unique(name), impl_->engine.now()), latency);
   boot(chip, {});
   return chip;
 }
@@ -181,6 +204,7 @@ ChipId Chips::add(const std::string& name, ChipLatency latency) {
 void Chips::drop(ChipId chip) {
   Chip& dropped = impl_->at(chip);
   if (!dropped.alive) return;
+  impl_->rest();
   dropped.alive = false;
   dropped.key_public.clear();
   impl_->fleet->destroy(dropped.tpm);
@@ -228,6 +252,7 @@ const Bytes& Chips::attestation_key(ChipId chip) const { return impl_->at(chip).
 vtpm::TpmState Chips::save(ChipId chip) {
   TVDSIM_ASSERT(exists(chip), "a TPM that is not there is saved");
   // The attestation key is made anew from the seed where the state is loaded: it need not take a place in it.
+  impl_->rest();
   Chip& saved = impl_->at(chip);
   if (saved.key) {
     const vtpm::CommandContext now{.now = impl_->engine.now()};
@@ -241,7 +266,8 @@ vtpm::TpmState Chips::save(ChipId chip) {
 ChipId Chips::load(const std::string& name, const vtpm::TpmState& state, ChipLatency latency) {
   impl_->power();
   const sim::Time now = impl_->engine.now();
-  const vtpm::TpmId tpm = impl_->fleet->create(name, now);
+  impl_->rest();
+  const vtpm::TpmId tpm = impl_->fleet->create(impl_->unique(name), now);
   impl_->fleet->load(tpm, state, {.now = now});
   return impl_->keep(tpm, latency);
 }

@@ -12,8 +12,14 @@ namespace {
 using vtpm::Appraisal;
 using vtpm::AppraisalCheck;
 
-vtpm::Checks checks_under(const sim::ControlModes& modes) {
-  const auto on = [&](sim::Control control) { return modes[control] != sim::ControlMode::off; };
+// Which checks are made; those of controls that only monitor can be left out, to see what the verdict would be without them.
+vtpm::Checks checks_under(const sim::ControlModes& modes, bool monitored) {
+  const auto on = [&](sim::Control control) {
+    return modes[control] == sim::ControlMode::on ||
+           (monitored && modes[control] == sim::ControlMode::monitor);
+  };
+  // Measuring without holding anybody to it: what was measured is looked at, and nothing follows.
+  const bool measured = monitored || modes[sim::Control::measurement] != sim::ControlMode::monitor;
   vtpm::Checks checks;
   checks.set(AppraisalCheck::nonce, on(sim::Control::nonce));
   for (const auto check : {AppraisalCheck::key, AppraisalCheck::signature})
@@ -21,8 +27,9 @@ vtpm::Checks checks_under(const sim::ControlModes& modes) {
   for (const auto check : {AppraisalCheck::event_log, AppraisalCheck::ima_log, AppraisalCheck::boot_aggregate,
                            AppraisalCheck::ima_entry})
     checks.set(check, on(sim::Control::log_replay));
-  for (const auto check : {AppraisalCheck::chain, AppraisalCheck::violation, AppraisalCheck::reference})
-    checks.set(check, on(sim::Control::reference_values));
+  checks.set(AppraisalCheck::chain, on(sim::Control::reference_values));
+  for (const auto check : {AppraisalCheck::violation, AppraisalCheck::reference})
+    checks.set(check, measured && on(sim::Control::reference_values));
   return checks;
 }
 
@@ -85,7 +92,7 @@ std::string virtual_firmware(const std::vector<std::uint8_t>& log) {
 }  // namespace
 
 Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
-                             std::span<const std::uint8_t> nonce) const {
+                             std::span<const std::uint8_t> nonce, bool monitored) const {
   vtpm::Evidence shown;
   shown.attest = evidence.quote.attest;
   shown.signature = evidence.quote.signature;
@@ -93,24 +100,31 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
   shown.ima_log = evidence.ima_log;
   shown.ak_public = evidence.key;
   shown.pcrs = evidence.quote.pcrs;
-  std::span<const std::uint8_t> enrolled;
-  if (machine.chip.exists()) enrolled = integrity_.chips_.attestation_key(machine.chip);
-  return vtpm::appraise(shown, nonce, expectations_of(machine, enrolled), &integrity_.references_,
-                        checks_under(integrity_.setup_.controls));
+  return vtpm::appraise(shown, nonce, expectations_of(machine, machine.enrolled), &integrity_.references_,
+                        checks_under(integrity_.setup_.controls, monitored));
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
                                           const MachineEvidence& evidence) const {
-  const Appraisal appraisal = appraise(machine, evidence, nonce);
+  const Appraisal strict = appraise(machine, evidence, nonce, true);
+  const Appraisal appraisal = strict ? strict : appraise(machine, evidence, nonce, false);
   Outcome outcome;
   outcome.verdict = verdict_of(appraisal);
   outcome.reason = appraisal.reason ? std::string(to_text(*appraisal.reason)) : std::string("ok");
-  outcome.detail = appraisal.detail;
+  outcome.detail = appraisal.pcr && !appraisal ? fmt::format("PCR {}: {}", *appraisal.pcr, appraisal.detail)
+                                               : appraisal.detail;
   outcome.entity = appraisal.entity;
   outcome.expected = appraisal.expected;
   outcome.got = appraisal.got;
   outcome.entries = appraisal.events_checked + appraisal.entries_checked;
   outcome.skipped = skipped_checks(appraisal);
+  // Trusted, and yet something was found: a control that monitors says it and lets it pass.
+  if (appraisal && !strict) {
+    outcome.detail = fmt::format("monitored: {}", strict.detail);
+    outcome.entity = strict.entity;
+    outcome.expected = strict.expected;
+    outcome.got = strict.got;
+  }
   return outcome;
 }
 
@@ -122,7 +136,11 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
     own.skipped = join(own.skipped, "vtpm_root");
     return own;
   }
-  return with_host(challenge, std::move(own));
+  if (integrity_.setup_.controls[sim::Control::vtpm_root] != sim::ControlMode::monitor)
+    return with_host(challenge, std::move(own));
+  const Outcome both = with_host(challenge, own);
+  if (both.verdict != own.verdict) own.detail = fmt::format("monitored: {}", both.detail);
+  return own;
 }
 
 Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) const {

@@ -29,6 +29,7 @@ struct MeasuredMachine {
   std::vector<const Measured*> cached;  // by component: what IMA measured last
   std::uint32_t boots = 0;              // events of an earlier boot are stale
   sim::Time ready;                      // its last boot ends
+  std::vector<std::uint8_t> enrolled;   // its attestation key, as registered when its TPM first quoted
   Lie lie = Lie::honest;
   bool keeps_quotes = false;                                 // somebody prepares a lie: …
   std::unique_ptr<QuoteAnswer> recorded;                     // … its first quote, and …

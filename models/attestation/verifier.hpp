@@ -66,7 +66,7 @@ class Verifier {
   Outcome judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
                         const MachineEvidence& evidence) const;
   vtpm::Appraisal appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
-                           std::span<const std::uint8_t> nonce) const;
+                           std::span<const std::uint8_t> nonce, bool monitored) const;
   void close(Challenge& challenge, const Outcome& outcome);
 
   Integrity& integrity_;

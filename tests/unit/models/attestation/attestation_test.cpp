@@ -69,7 +69,7 @@ TEST(MeasuredBoot, WithoutReferenceValuesTheChangedFirmwareIsTrusted) {
 // F-060
 TEST(MeasuredBoot, EachComponentChangesExactlyThePcrThatIsAssignedToIt) {
   const std::map<std::string, std::uint32_t> kPcrs = {
-      {"crtm", 0},       {"firmware", 0},    {"firmware_config", 1}, {"option_rom", 2},
+      {"crtm", 0},        {"firmware", 0},    {"firmware_config", 1}, {"option_rom", 2},
       {"boot_loader", 4}, {"boot_config", 5}, {"hypervisor", 8},      {"policy", 11},
       {"dom0_kernel", 9}, {"dom0_initrd", 9}, {"toolstack", 9},       {"virtual_firmware", 9}};
   for (const auto& [component, pcr] : kPcrs) {
@@ -157,8 +157,8 @@ class RecordingLab : public TrustLab {
 
 void random_story(TrustLab& lab, std::uint64_t seed) {
   sim::Stream stream(seed, "test.story");
-  static const char* const kPaths[] = {"/usr/sbin/sshd", "/usr/sbin/nginx", "/sbin/init", "/lib/libc.so.6",
-                                       "/etc/nginx/nginx.conf", "/var/lib/nginx/sites.db"};
+  static const char* const kPaths[] = {"/usr/sbin/sshd", "/usr/sbin/nginx",       "/sbin/init",
+                                       "/lib/libc.so.6", "/etc/nginx/nginx.conf", "/var/lib/nginx/sites.db"};
   ASSERT_TRUE(lab.start("web1").done());
   for (int i = 0; i < 25; ++i) {
     const std::string_view path = kPaths[stream.below(std::size(kPaths))];

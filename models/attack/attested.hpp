@@ -1,0 +1,32 @@
+// What attacks on attestation have in common: one host with a TPM, one VM with a vTPM, one verifier, and the rows that it wrote.
+//
+// Invariant  verdicts are read from the trace alone.
+// Threads    pure, apart from reading the trace.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/attack/attack.hpp"
+#include "sim/trace/trace.hpp"
+
+namespace tvdsim::models {
+
+inline constexpr std::string_view kAttackedProgram = "/usr/sbin/sshd";
+
+DatacenterSetup attested_setup(Control control, Staging staging, ControlMode mode,
+                               const std::vector<std::string>& vms);
+Action attest_action(sim::Duration at, std::string_view vm);
+Action file_action(ActionKind kind, sim::Duration at, std::string_view vm);
+Action lie_action(sim::Duration at, std::string_view vm, std::string_view mode);
+
+struct AttestedRow {
+  std::string verdict, reason, detail;
+};
+// The last challenge about this VM; empty texts when there was none.
+AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm);
+// Ground truth says that the VM ran changed code.
+bool ran_changed_code(Datacenter& datacenter, std::string_view vm);
+
+}  // namespace tvdsim::models
