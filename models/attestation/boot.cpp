@@ -17,7 +17,8 @@ void Integrity::plan(MeasuredMachine& machine, std::vector<PcrExtend>& extends) 
   for (std::size_t i = 0; i < image.stages(); ++i) {
     const std::size_t measurer = image.place(i).measurer;
     if (measurer != i && marked(machine.uninstrumented, measurer)) continue;
-    machine.boot_log.push_back(&machine.now(i));
+    const Measured& stage = machine.now(i);
+    if (setup_.measured.test(static_cast<std::size_t>(stage.kind))) machine.boot_log.push_back(&stage);
   }
   for (const Measured* item : machine.boot_log) extends.push_back(extend_of(*item));
   if (!machine.is_vm) return;

@@ -33,13 +33,15 @@ vtpm::Checks checks_under(const sim::ControlModes& modes, bool monitored) {
   return checks;
 }
 
-vtpm::Expectations expectations_of(const MeasuredMachine& machine, std::span<const std::uint8_t> key) {
+vtpm::Expectations expectations_of(const MeasuredMachine& machine, std::span<const std::uint8_t> key,
+                                   const std::bitset<kMeasuredClasses>& measured) {
   vtpm::Expectations expect;
   if (!key.empty()) expect.key = vtpm::PublicKey::parse(key);
   for (const vtpm::HashAlg bank : kBanks) expect.selection.push_back({bank, kQuotedPcrs, 3});
   expect.ima_log = machine.is_vm;
   for (std::size_t i = 0; i < machine.image->stages(); ++i)
-    expect.chain.push_back(machine.image->component(i).name);
+    if (measured.test(static_cast<std::size_t>(machine.image->component(i).kind)))
+      expect.chain.push_back(machine.image->component(i).name);
   return expect;
 }
 
@@ -100,8 +102,8 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
   shown.ima_log = evidence.ima_log;
   shown.ak_public = evidence.key;
   shown.pcrs = evidence.quote.pcrs;
-  return vtpm::appraise(shown, nonce, expectations_of(machine, machine.enrolled), &integrity_.references_,
-                        checks_under(integrity_.setup_.controls, monitored));
+  return vtpm::appraise(shown, nonce, expectations_of(machine, machine.enrolled, integrity_.setup_.measured),
+                        &integrity_.references_, checks_under(integrity_.setup_.controls, monitored));
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
