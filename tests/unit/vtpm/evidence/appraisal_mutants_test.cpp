@@ -87,7 +87,7 @@ TEST_F(Mutants, OfAnImaLogAreAllRefused) {
 }
 
 TEST_F(Mutants, BeyondTheQuoteAreNotBelievedWhateverTheySay) {
-  machine.run("/tmp/rootkit", "evil");
+  machine.run("/opt/rootkit", "evil");
   sent.ima_log = machine.ima.bytes();  // longer than what was quoted
   const Appraisal appraisal = appraise(sent.evidence(), kNonce, expect, &references, checks);
   EXPECT_TRUE(appraisal) << appraisal.detail;

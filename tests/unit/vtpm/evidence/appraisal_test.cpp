@@ -93,7 +93,7 @@ TEST_F(Appraisals, OfPcrsThatWereNotSignedNameTheDigest) {
 TEST_F(Appraisals, OfACleanLogWithADirtyPcrNameTheMismatchAndThePcr) {
   // The machine ran a rootkit. Its TPM knows; the log that the rootkit sends does not.
   const Buffer clean_ima = machine.ima.bytes();
-  machine.run("/tmp/rootkit", "evil");
+  machine.run("/opt/rootkit", "evil");
   Sent sent = machine.quote(kNonce);
   sent.ima_log = clean_ima;
   const Appraisal ima = appraisal_of(sent);
@@ -138,7 +138,7 @@ TEST_F(Appraisals, OfALostLogFailAlthoughThePcrsAreWhatTheyWere) {
 // F-064
 TEST_F(Appraisals, WithoutLogReplayHideAProgramThatRan) {
   const Buffer clean = machine.ima.bytes();
-  machine.run("/tmp/rootkit", "evil");
+  machine.run("/opt/rootkit", "evil");
   Sent sent = machine.quote(kNonce);
   sent.ima_log = clean;
   sim::ControlModes modes;
@@ -174,7 +174,7 @@ TEST_F(Appraisals, WithoutTheSignatureAnybodysNumbersPass) {
 // F-080
 TEST_F(Appraisals, WithoutTheNonceARecordedQuotePassesAgain) {
   const Sent recorded = machine.quote(tests::bytes_of("yesterday's question"));
-  machine.run("/tmp/rootkit", "evil");  // since then
+  machine.run("/opt/rootkit", "evil");  // since then
   sim::ControlModes modes;
   modes.set(sim::Control::nonce, sim::ControlMode::off);
   EXPECT_TRUE(appraisal_of(recorded, tests::checks_under(modes)));
