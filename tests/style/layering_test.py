@@ -120,14 +120,15 @@ TARGETS = {
     "tvdsim::trace_sinks": "sim/trace/sinks", "tvdsim::sim_sinks": "sim/trace/sinks", "tvdsim::netsim": "netsim",
     "tvdsim::device": "vtpm/device", "tvdsim::evidence": "vtpm/evidence", "tvdsim::vtpm_device": "vtpm/device",
     "tvdsim::vtpm_evidence": "vtpm/evidence", "tvdsim::acm": "models/acm", "tvdsim::acm_io": "models/acm_io",
-    "tvdsim::truth": "models/truth", "tvdsim::network": "models/network", "tvdsim::host": "models/host", "tvdsim::attack": "models/attack",
+    "tvdsim::truth": "models/truth", "tvdsim::network": "models/network", "tvdsim::host": "models/host",
+    "tvdsim::attestation": "models/attestation", "tvdsim::attack": "models/attack",
     "tvdsim::scenarios": "scenarios",
 }
 _LIBRARY = re.compile(r"tvdsim_library\((.*?)\)", re.S)
 # imported target -> the folders that may link it
 IMPORTED = {
     "SimGrid::SimGrid": {"sim/engine"}, "libtpms::libtpms": {"vtpm/device"}, "pugixml::pugixml": {"models/acm_io"},
-    "SQLite::SQLite3": {"sim/trace", "sim/trace/sinks", "scenarios"}, "nlohmann_json::nlohmann_json": {"scenarios"},
+    "SQLite::SQLite3": {"sim/trace", "sim/trace/sinks", "models/attestation", "scenarios"}, "nlohmann_json::nlohmann_json": {"scenarios"},
 }
 
 
