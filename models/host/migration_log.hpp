@@ -1,6 +1,6 @@
 // Every migration from the moment its source takes it up until its row of `migrations` is written.
 //
-// Source and target write down what each of them knows: rounds and bytes, what the verifier said, when the VM fell quiet and when
+// What source and target know of it is written down: rounds and bytes, what the verifier said, when the VM fell quiet and when
 // it ran again. The row is written when the source knows how it ended, or when the run ends.
 //
 // Invariant  one row per migration that was taken up, whatever came of it.
