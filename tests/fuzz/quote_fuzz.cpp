@@ -48,7 +48,20 @@ void judge(const vtpm::Quote& quote) {
   }
   for (const bool ecc : {true, false}) {
     const vtpm::QuoteVerdict verdict = quote.verify(key(ecc), quote.statement().extra_data, covered);
+    TVDSIM_ASSERT(!vtpm::to_text(verdict.reason).empty() && !vtpm::describe(verdict.reason).empty(),
+                  "a reason has a name");
     TVDSIM_ASSERT(!verdict && !verdict.detail.empty(), "nobody signed with this key");
+  }
+  auto other = quote.statement().extra_data;
+  other.push_back(1);
+  const bool under_signature = quote.tpm12() && !quote.statement().selection.empty();
+  TVDSIM_ASSERT(bool(quote.check_nonce(other)) == under_signature, "another nonce is another question");
+  for (const vtpm::HashAlg alg : {vtpm::HashAlg::sha1, vtpm::HashAlg::sha512}) {
+    for (const std::uint32_t mask : {0u, 0x0405u, 0xffffffu}) {
+      const vtpm::PcrValues given = vtpm::pcr_values(vtpm::PcrBank(alg), mask);
+      const auto verdict = quote.check_pcrs(given);
+      TVDSIM_ASSERT(verdict || !verdict.detail.empty(), "a refusal says why");
+    }
   }
   TVDSIM_ASSERT(quote.check_nonce(quote.statement().extra_data), "a quote carries its own nonce");
   if (!quote.tpm12()) {
@@ -60,6 +73,8 @@ void judge(const vtpm::Quote& quote) {
 }
 
 void read_tpm20(Bytes attest, Bytes signature) {
+  const auto verdict = vtpm::verify_quote(attest, signature, key(true), {}, {});
+  TVDSIM_ASSERT(!verdict && !verdict.detail.empty(), "bytes from a stranger have a verdict");
   const vtpm::Quote quote = vtpm::Quote::parse(attest, signature);
   const auto again = vtpm::write_attest(quote.statement());
   TVDSIM_ASSERT(std::equal(again.begin(), again.end(), attest.begin(), attest.end()),
@@ -77,6 +92,19 @@ void read_dump(Bytes bytes) {
       TVDSIM_ASSERT(pcr < vtpm::PcrBank::kCount && digest.size == vtpm::digest_size(bank), "a PCR of a bank");
     }
   }
+  std::vector<vtpm::PcrSelection> selections;
+  for (const auto& [bank, pcrs] : values) {
+    vtpm::PcrSelection selection{bank, 0, 3};
+    for (const auto& [pcr, digest] : pcrs) selection.mask |= 1u << pcr;
+    if (selection.mask) selections.push_back(selection);
+  }
+  std::size_t count = 0;
+  for (const auto& [bank, pcrs] : vtpm::read_pcr_dump(vtpm::write_pcr_dump(selections, values))) {
+    count += pcrs.size();
+    TVDSIM_ASSERT(pcrs == values.at(bank), "PCRs are read back from what was written");
+  }
+  for (const auto& [bank, pcrs] : values) count -= pcrs.size();
+  TVDSIM_ASSERT(count == 0, "none is lost");
 }
 
 }  // namespace
