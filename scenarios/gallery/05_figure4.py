@@ -70,21 +70,24 @@ for fault in ("vlan_label", "switch_port", "vlan_map"):
     ended, crossed = outcomes[f"without {fault}"] = play(fault)
     print("  and in ground truth: " + (", ".join(crossed) or "nothing crosses"))
 
-COLOURS = {"answered": "#2a7f62", "one_way": "#d99000", "lost": "#eeeeee", "refused": "#b3202c"}
-plot = Figure(figsize=(12, 3.6), layout="constrained")
+COLOURS = {"answered": "#2a7f62", "one_way": "#d99000", "lost": "#eeeeee", "refused": "#888888"}
+plot = Figure(figsize=(12, 4.2), layout="constrained")
 for axes, (title, (ended, crossed)) in zip(plot.subplots(1, len(outcomes)), outcomes.items()):
     axes.set_title(title)
     axes.set_xticks(range(4), NAMES)
     axes.set_yticks(range(4), NAMES)
     axes.set(xlim=(-0.5, 3.5), ylim=(3.5, -0.5), xlabel="to", ylabel="from", aspect="equal")
     for (a, b), result in ended.items():
-        axes.add_patch(Rectangle((NAMES.index(b) - 0.5, NAMES.index(a) - 0.5), 1, 1, facecolor=COLOURS[result], edgecolor="white"))
-        if result == "answered" and a[:2] != b[:2]:
-            axes.text(NAMES.index(b), NAMES.index(a), "leak", ha="center", va="center", color="white", fontweight="bold")
-    stray = [line for line in crossed if "dom0" in line]
-    axes.text(0.5, -0.3, "\n".join(stray), transform=axes.transAxes, ha="center", va="top", fontsize=8, color="#b3202c")
+        leak = result == "answered" and a[:2] != b[:2]
+        axes.add_patch(Rectangle((NAMES.index(b) - 0.5, NAMES.index(a) - 0.5), 1, 1, edgecolor="white",
+                                 facecolor="#b3202c" if leak else COLOURS[result]))
+        if leak:
+            axes.text(NAMES.index(b), NAMES.index(a), "leak", ha="center", va="center", color="white")
+    stray = "\n".join(line for line in crossed if "dom0" in line)
+    axes.text(0.5, -0.26, stray, transform=axes.transAxes, ha="center", va="top", color="#b3202c").set_in_layout(False)
 present = [result for result in COLOURS if any(result in ended.values() for ended, _ in outcomes.values())]
-plot.get_layout_engine().set(rect=(0, 0.1, 1, 0.9))
-plot.legend(handles=[Patch(facecolor=COLOURS[result], edgecolor="#999999", label=result) for result in present], loc="lower center", ncols=4)
+plot.get_layout_engine().set(rect=(0, 0.16, 1, 0.82))
+handles = [Patch(facecolor=COLOURS[result], edgecolor="#999999", label=result) for result in present]
+plot.legend(handles=[*handles, Patch(facecolor="#b3202c", label="answered across workloads")], loc="lower center", ncols=5)
 out.mkdir(parents=True, exist_ok=True)
 plot.savefig(out / "probes.png", dpi=110)
