@@ -122,6 +122,7 @@ Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::s
   outcome.skipped = skipped_checks(appraisal);
   // Trusted, and yet something was found: a control that monitors says it and lets it pass.
   if (appraisal && !strict) {
+    outcome.reason = to_text(*strict.reason);
     outcome.detail = fmt::format("monitored: {}", strict.detail);
     outcome.entity = strict.entity;
     outcome.expected = strict.expected;
@@ -141,7 +142,10 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
   if (integrity_.setup_.controls[sim::Control::vtpm_root] != sim::ControlMode::monitor)
     return with_host(challenge, std::move(own));
   const Outcome both = with_host(challenge, own);
-  if (both.verdict != own.verdict) own.detail = fmt::format("monitored: {}", both.detail);
+  if (both.verdict != own.verdict) {
+    own.reason = both.reason;
+    own.detail = fmt::format("monitored: {}", both.detail);
+  }
   return own;
 }
 

@@ -152,7 +152,7 @@ void Verifier::close(Challenge& challenge, const Outcome& outcome) {
                                   : fmt::format("{}: {}", to_text(outcome.verdict),
                                                 outcome.detail.empty() ? outcome.reason : outcome.detail);
   if (!trusted) integrity_.world_.incident("attestation", machine.name, why);
-  if (trusted && !outcome.detail.empty()) integrity_.world_.incident("warning", machine.name, outcome.detail);
+  if (trusted && outcome.reason != "ok") integrity_.world_.incident("warning", machine.name, outcome.detail);
   if (challenge.by_peer) {
     const auto standing = trusted                                            ? HostStanding::trusted
                           : outcome.verdict == AttestationVerdict::untrusted ? HostStanding::untrusted

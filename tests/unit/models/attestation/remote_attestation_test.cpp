@@ -30,6 +30,7 @@ TEST(RemoteAttestation, RunsThroughChallengeEvidenceAndVerdict) {
                                            "attest@h1 > verifier@v: evidence", "verifier@v > admin: reply"};
   EXPECT_EQ(messages_of(lab, lab.dc.world().commands.count()), kChart);
   EXPECT_EQ(lab.incidents("attestation"), 0u);
+  EXPECT_EQ(lab.incidents("warning"), 0u);
 }
 
 // F-091
