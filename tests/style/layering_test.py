@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
 THIRD_PARTY: dict[str, str] = {
     "simgrid/": r"sim/engine/flow_simgrid\.cpp",
     "xbt/": r"sim/engine/flow_simgrid\.cpp",
-    "libtpms/": r"vtpm/device/libtpms_device\.cpp",
+    "libtpms/": r"vtpm/device/(libtpms_device|tpm_library)\.cpp",
     "pugixml.hpp": r"models/acm_io/\w+\.cpp",
     "sqlite3.h": r"(sim/trace|models/attestation|scenarios)/(\w+/)?\w+\.cpp",
     "openssl/": r"(sim/trace|models/acm_io|models/host|netsim|vtpm/\w+|scenarios)/(\w+/)?\w+\.cpp",

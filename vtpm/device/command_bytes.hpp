@@ -5,15 +5,11 @@
 // Source     TCG TPM 2.0 Library 1.59, Part 1 §18 (command and response headers, authorization area).
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "sim/base/error.hpp"
 
 namespace tvdsim::vtpm {
 
@@ -65,16 +61,15 @@ class Response {
   std::span<const std::uint8_t> sized() { return take(number(2)); }
   std::size_t left() const noexcept { return left_.size(); }
   std::span<const std::uint8_t> take(std::size_t n) {
-    if (n > left_.size()) {
-      throw sim::WorldError(fmt::format("{}: the TPM's response ends before its contents do", doing_),
-                            "short_response");
-    }
+    if (n > left_.size()) refuse();
     const auto front = left_.first(n);
     left_ = left_.subspan(n);
     return front;
   }
 
  private:
+  [[noreturn]] void refuse() const;  // WorldError "short_response"
+
   std::span<const std::uint8_t> left_;
   std::string_view doing_;
 };

@@ -94,7 +94,7 @@ void demand(TPM_RESULT code, std::string_view doing) {
 
 }  // namespace
 
-Bytes LibtpmsDevice::take_state(TPMLIB_StateType type, std::string_view doing) {
+Bytes LibtpmsDevice::take_state(int type, std::string_view doing) {
   unsigned char* data = nullptr;
   std::uint32_t size = 0;
   demand(lib_.get_state(type, &data, &size), doing);
@@ -103,9 +103,8 @@ Bytes LibtpmsDevice::take_state(TPMLIB_StateType type, std::string_view doing) {
   return out;
 }
 
-void LibtpmsDevice::give_state(TPMLIB_StateType type, std::span<const std::uint8_t> state,
-                               std::string_view doing) {
-  demand(lib_.set_state(type, state.data(), static_cast<std::uint32_t>(state.size())), doing);
+void LibtpmsDevice::give_state(int type, std::span<const std::uint8_t> state, std::string_view doing) {
+  demand(lib_.set_state(type, state), doing);
 }
 
 // Choosing the other version and back drops every blob that the library has cached.
@@ -187,9 +186,7 @@ Bytes LibtpmsDevice::process(std::span<const std::uint8_t> command) {
   Bytes writable(command.begin(), command.end());
   writable.reserve(16);
   std::uint32_t size = 0;
-  demand(lib_.process(&lib_.response, &size, &lib_.capacity, writable.data(),
-                      static_cast<std::uint32_t>(writable.size())),
-         "executing a command");
+  demand(lib_.process(size, writable), "executing a command");
   return Bytes(lib_.response, lib_.response + size);
 }
 

@@ -29,8 +29,8 @@ class LibtpmsDevice {
   Bytes process(std::span<const std::uint8_t> command);
 
  private:
-  Bytes take_state(TPMLIB_StateType type, std::string_view doing);
-  void give_state(TPMLIB_StateType type, std::span<const std::uint8_t> state, std::string_view doing);
+  Bytes take_state(int type, std::string_view doing);
+  void give_state(int type, std::span<const std::uint8_t> state, std::string_view doing);
   void drop_cached_state();
   void set_up();
   void clean_after_bad_state();

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <libtpms/tpm_library.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,6 +13,17 @@
 #include "vtpm/device/tpm_surroundings.hpp"
 
 namespace tvdsim::vtpm {
+
+struct LibtpmsFunctions {
+  decltype(&TPMLIB_ChooseTPMVersion) choose_version = &TPMLIB_ChooseTPMVersion;
+  decltype(&TPMLIB_RegisterCallbacks) register_callbacks = &TPMLIB_RegisterCallbacks;
+  decltype(&TPMLIB_MainInit) main_init = &TPMLIB_MainInit;
+  decltype(&TPMLIB_Terminate) terminate = &TPMLIB_Terminate;
+  decltype(&TPMLIB_Process) process = &TPMLIB_Process;
+  decltype(&TPMLIB_GetState) get_state = &TPMLIB_GetState;
+  decltype(&TPMLIB_SetState) set_state = &TPMLIB_SetState;
+};
+
 namespace {
 
 struct Hooks {  // as in private_object/hooks.c
@@ -61,37 +73,56 @@ std::unique_ptr<TpmLibrary> load() {
     ::close(file);
     return nullptr;
   }
-  auto copy = std::make_unique<TpmLibrary>();
+  auto functions = std::make_unique<LibtpmsFunctions>();
   void (*set_hooks)(const Hooks*) = nullptr;
-  const bool whole =
-      find(object, "TPMLIB_ChooseTPMVersion", copy->choose_version) &&
-      find(object, "TPMLIB_RegisterCallbacks", copy->register_callbacks) &&
-      find(object, "TPMLIB_MainInit", copy->main_init) && find(object, "TPMLIB_Terminate", copy->terminate) &&
-      find(object, "TPMLIB_Process", copy->process) && find(object, "TPMLIB_GetState", copy->get_state) &&
-      find(object, "TPMLIB_SetState", copy->set_state) && find(object, "tvdsim_tpm_set_hooks", set_hooks);
+  const bool whole = find(object, "TPMLIB_ChooseTPMVersion", functions->choose_version) &&
+                     find(object, "TPMLIB_RegisterCallbacks", functions->register_callbacks) &&
+                     find(object, "TPMLIB_MainInit", functions->main_init) &&
+                     find(object, "TPMLIB_Terminate", functions->terminate) &&
+                     find(object, "TPMLIB_Process", functions->process) &&
+                     find(object, "TPMLIB_GetState", functions->get_state) &&
+                     find(object, "TPMLIB_SetState", functions->set_state) &&
+                     find(object, "tvdsim_tpm_set_hooks", set_hooks);
   if (!whole) return nullptr;
   const Hooks hooks{&TpmSurroundings::random, &TpmSurroundings::now_ns};
   set_hooks(&hooks);
+  auto copy = std::make_unique<TpmLibrary>();
+  copy->call = functions.release();  // lives as long as the copy: as the process
   return copy;
 }
 
 TpmLibrary& stock_library() {
+  static const LibtpmsFunctions functions;
   static TpmLibrary library;
   static std::once_flag once;
   std::call_once(once, [] {
     library.stock = true;
-    library.choose_version = &TPMLIB_ChooseTPMVersion;
-    library.register_callbacks = &TPMLIB_RegisterCallbacks;
-    library.main_init = &TPMLIB_MainInit;
-    library.terminate = &TPMLIB_Terminate;
-    library.process = &TPMLIB_Process;
-    library.get_state = &TPMLIB_GetState;
-    library.set_state = &TPMLIB_SetState;
+    library.call = &functions;
   });
   return library;
 }
 
 }  // namespace
+
+std::uint32_t TpmLibrary::choose_version(int version) {
+  return call->choose_version(static_cast<TPMLIB_TPMVersion>(version));
+}
+std::uint32_t TpmLibrary::register_callbacks(void* callbacks) {
+  return call->register_callbacks(static_cast<libtpms_callbacks*>(callbacks));
+}
+std::uint32_t TpmLibrary::main_init() { return call->main_init(); }
+void TpmLibrary::terminate() noexcept { call->terminate(); }
+std::uint32_t TpmLibrary::process(std::uint32_t& size, std::vector<std::uint8_t>& command) {
+  return call->process(&response, &size, &capacity, command.data(),
+                       static_cast<std::uint32_t>(command.size()));
+}
+std::uint32_t TpmLibrary::get_state(int type, unsigned char** state, std::uint32_t* size) {
+  return call->get_state(static_cast<TPMLIB_StateType>(type), state, size);
+}
+std::uint32_t TpmLibrary::set_state(int type, std::span<const std::uint8_t> state) {
+  return call->set_state(static_cast<TPMLIB_StateType>(type), state.data(),
+                         static_cast<std::uint32_t>(state.size()));
+}
 
 bool TpmLibrary::private_copies() noexcept {
   static const bool can = [] {

@@ -12,8 +12,6 @@
 // Source     libtpms 0.9.2; memfd_create(2), dlopen(3): the same file opened twice is one set of globals.
 #pragma once
 
-#include <libtpms/tpm_library.h>
-
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -22,16 +20,21 @@
 
 namespace tvdsim::vtpm {
 
+struct LibtpmsFunctions;  // as tpm_library.h declares them
+
 struct TpmLibrary {
   bool stock = false;
-  // The functions of this copy, as tpm_library.h declares them.
-  decltype(&TPMLIB_ChooseTPMVersion) choose_version = nullptr;
-  decltype(&TPMLIB_RegisterCallbacks) register_callbacks = nullptr;
-  decltype(&TPMLIB_MainInit) main_init = nullptr;
-  decltype(&TPMLIB_Terminate) terminate = nullptr;
-  decltype(&TPMLIB_Process) process = nullptr;
-  decltype(&TPMLIB_GetState) get_state = nullptr;
-  decltype(&TPMLIB_SetState) set_state = nullptr;
+  const LibtpmsFunctions* call = nullptr;
+
+  // The functions of this copy; results and constants are tpm_library.h's.
+  std::uint32_t choose_version(int version);
+  std::uint32_t register_callbacks(void* callbacks);
+  std::uint32_t main_init();
+  void terminate() noexcept;
+  std::uint32_t process(std::uint32_t& size,
+                        std::vector<std::uint8_t>& command);  // the answer lies in `response`
+  std::uint32_t get_state(int type, unsigned char** state, std::uint32_t* size);
+  std::uint32_t set_state(int type, std::span<const std::uint8_t> state);
 
   // What its user keeps beside it.
   std::vector<std::uint8_t> permall;  // the library's only file
