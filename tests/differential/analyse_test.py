@@ -24,12 +24,13 @@ Place = Tuple[str, str]  # a party, and the type under which it holds the ink
 
 @dataclass
 class World:
-    """Labels with their types, VMs and disks with their labels, the compromised VMs, the controls that are off."""
+    """Labels with their types; VMs, disks and VLANs with their labels; the compromised VMs; the controls that are off."""
 
     vm_labels: Dict[str, Types]
     disk_labels: Dict[str, Types]
     vms: Dict[str, str]
     disks: Dict[str, str]
+    vlans: Dict[int, str] = field(default_factory=dict)
     compromised: Set[str] = field(default_factory=set)
     off: Set[str] = field(default_factory=set)
 
@@ -37,13 +38,18 @@ class World:
         """VMs and the control domain: whoever acts."""
         return {"dom0@h1": self.vm_labels["sys"], **{vm: self.vm_labels[label] for vm, label in self.vms.items()}}
 
+    def carriers(self) -> Dict[str, Tuple[Types, bool]]:
+        """Disks and VLANs: what carries; and whether nobody guards them."""
+        disks = {d: (self.disk_labels[label], "resource_check" in self.off) for d, label in self.disks.items()}
+        return {**disks, **{f"vlan{v}": (self.vm_labels[label], "vlan_label" in self.off) for v, label in self.vlans.items()}}
+
 
 def ink(world: World, source: str, compromised: Set[str]) -> Set[str]:
     """Every acting party that information from ``source`` can come to."""
     acting = world.parties()
     if "ste" in world.off:
         return set(acting) - {source}  # any two may share
-    disks = {disk: world.disk_labels[label] for disk, label in world.disks.items()}
+    carriers = world.carriers()
 
     def spread(party: str, by: str) -> Set[Place]:
         """What is inked when ink reaches the party under one type: an honest one keeps its types apart."""
@@ -58,15 +64,14 @@ def ink(world: World, source: str, compromised: Set[str]) -> Set[str]:
                 continue
             if by in acting[other]:
                 inked |= spread(other, by)
-        for party, by in list(inked):
-            for disk, types in disks.items():
-                if by in types or "resource_check" in world.off:
-                    soaked.add(disk)
-        for disk in soaked:
-            for party, types in acting.items():
-                for by in types or {""}:
-                    if by in disks[disk] or "resource_check" in world.off:
-                        inked |= spread(party, by)
+        for (party, by), (carrier, (types, free)) in itertools.product(list(inked), carriers.items()):
+            if by in types or free:
+                soaked.add(carrier)
+        for carrier, (party, held) in itertools.product(soaked, acting.items()):
+            types, free = carriers[carrier]
+            for by in held:
+                if by in types or free:
+                    inked |= spread(party, by)
         if (len(inked), len(soaked)) == size:
             return {party for party, _ in inked} - {source}
 
@@ -101,20 +106,22 @@ def spec(world: World) -> str:
         "controls": {name: "off" for name in sorted(world.off)}, "hosts": [{"name": "h1", "memory": "64 GiB"}],
         "disks": [{"name": n, "label": l, "size": "1 MiB"} for n, l in world.disks.items()],
         "vms": [{"name": n, "label": l, "host": "h1", "memory": "64 MiB", "start": False} for n, l in world.vms.items()],
+        "vlans": [{"vid": v, "label": l} for v, l in world.vlans.items()],
     })  # fmt: skip
 
 
 def draw(rng: random.Random) -> World:
-    kinds = [f"t{i}" for i in range(rng.choice([3, 4, 6]))]
-    some = lambda: frozenset(rng.sample(kinds, rng.choice([1, 1, 1, 2, 2, 3])))
+    kinds = [f"t{i}" for i in range(rng.choice([5, 6, 8]))]
+    some = lambda: frozenset(rng.sample(kinds, rng.choice([1, 1, 2, 2])))
     # The control domain holds two types at most, so that it does not make everything one.
     vm_labels = {"sys": frozenset(rng.sample(kinds, 2)), **{f"l{i}": some() for i in range(rng.randint(2, 5))}}
-    disk_labels = {f"r{i}": frozenset(rng.sample(kinds, rng.choice([1, 1, 1, 2]))) for i in range(rng.randint(1, 2))}
+    disk_labels = {f"r{i}": frozenset(rng.sample(kinds, 1)) for i in range(rng.randint(1, 2))}
     vms = {f"v{i}": rng.choice(list(vm_labels)[1:]) for i in range(rng.randint(3, 6))}
     disks = {f"d{i}": rng.choice(list(disk_labels)) for i in range(rng.randint(0, 2))}
-    bad = set(rng.sample(sorted(vms), rng.choice([0, 1, 1, 2])))
-    off = {rng.choice(["resource_check", "ste"])} if rng.random() < 0.1 else set()
-    return World(vm_labels, disk_labels, vms, disks, bad, off)
+    bad = set(rng.sample(sorted(vms), rng.choice([0, 1, 2, 2])))
+    vlans = {10 + i: rng.choice(list(vm_labels)[1:]) for i in range(rng.choice([0, 0, 1]))}
+    off = {rng.choice(["resource_check", "vlan_label", "ste"])} if rng.random() < 0.1 else set()
+    return World(vm_labels, disk_labels, vms, disks, vlans, bad, off)
 
 
 def core(world: World) -> Dict[Tuple[str, str], bool]:
@@ -139,14 +146,14 @@ def test_the_core_and_the_oracle_see_the_same_flows() -> None:
         flows += len(wanted)
         opened += sum(wanted.values())
     print(f"{pairs} pairs, {flows} flows, {opened} opened by compromise")
-    assert pairs >= 5000 and opened * 20 >= flows and flows * 10 <= pairs * 9, "too even to mean anything"
+    assert pairs >= 5000 and opened >= 100 and pairs / 5 <= flows <= pairs * 4 / 5, "too even to mean anything"
 
 
 def test_an_oracle_that_trusts_the_compromised_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(3)
     worlds = [draw(rng) for _ in range(60)]
     assert all(core(w) == expected(w) for w in worlds)
-    assert any(core(w) != expected(World(w.vm_labels, w.disk_labels, w.vms, w.disks, set(), w.off)) for w in worlds)
+    assert any(core(w) != expected(World(w.vm_labels, w.disk_labels, w.vms, w.disks, w.vlans, set(), w.off)) for w in worlds)
 
 
 def two_tenants() -> World:
