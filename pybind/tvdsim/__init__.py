@@ -73,6 +73,7 @@ from .run import Run, RunInterrupted
 from .scenario import Scenario
 from .sweep import Sweep, sweep
 from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
+from .tpm import ResponseCode, Tpm, TpmFleet, pcr_file
 
 __all__ = [
     "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Connect", "CrashToolstack",
@@ -81,9 +82,9 @@ __all__ = [
     "Image", "InputError", "InternalError", "KillBackend", "Label",
     "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "Quote",
     "QuoteVerdict", "ReadDisk",
-    "Regular", "RelabelDisk", "RelabelHost", "Replay", "RestartBackend", "RestartToolstack", "ResumeVm", "Run",
+    "Regular", "RelabelDisk", "RelabelHost", "Replay", "RestartBackend", "RestartToolstack", "ResponseCode", "ResumeVm", "Run",
     "RunInterrupted", "RunProgram", "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac",
-    "StartVm", "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "TpmExtend",
+    "StartVm", "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "WorkerDied",
-    "WorldError", "WriteDisk", "__version__", "analyse", "attacks", "diff", "doctor", "output", "replay", "sweep",
+    "WorldError", "WriteDisk", "__version__", "analyse", "attacks", "diff", "doctor", "output", "pcr_file", "replay", "sweep",
 ]

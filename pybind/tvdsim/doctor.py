@@ -96,12 +96,22 @@ def doctor() -> Report:
         _row("tvdsim", "ok", f"{info['version']} ({info['commit'][:12]}), {info['compiler']}"),
         _row("libraries", "ok", libraries),
         _row("python", "ok", f"{platform.python_version()} {sys.executable}"),
+        _libtpms(),
         _worker(),
     ]
     found = runner()
     rows.append(_row("tvdsim-run", "ok", found) if found
                 else _row("tvdsim-run", "missing", "", "running Specs without Python", "build the target `tvdsim-run`"))
     return Report(rows + _modules() + _programs())
+
+
+def _libtpms() -> Dict[str, str]:
+    if _core.libtpms_path() == "private":
+        return _row("libtpms", "ok", "private: a copy per worker, keys and quotes follow from the seed")
+    if os.environ.get("TVDSIM_LIBTPMS") == "stock":
+        return _row("libtpms", "ok", "stock, as TVDSIM_LIBTPMS asks", "TPM keys and quotes that follow from the seed")
+    return _row("libtpms", "missing", "stock: no private copies could be made", "TPM keys and quotes that follow from the seed",
+                "apt install libtpms-dev, and build again")
 
 
 def _worker() -> Dict[str, str]:

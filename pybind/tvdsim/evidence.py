@@ -209,6 +209,11 @@ class Quote:
         return QuoteVerdict(*self._core.verify(key, _nonce(nonce), _hex_pcrs(pcrs)))
 
     @property
+    def attest(self) -> bytes:
+        """The bytes under the signature, TPMS_ATTEST; of TPM 1.2 what ``quoted`` holds."""
+        return self.quoted
+
+    @property
     def tpm12(self) -> bool:
         return bool(self._said["tpm12"])
 
