@@ -214,7 +214,9 @@ class Analyser {
       for (const std::uint32_t type : types_of(policy_, label)) types.push_back(policy_.ste_types()[type]);
       const bool bad = acts(party.kind) && compromised_.contains(party.name);
       const std::string label_name(policy_.label_name(label));
-      if (types.size() > 1 && !bad) (acts(party.kind) ? found_.trusted : found_.conduits).push_back(party);
+      // A host without a label has the bootstrap label: it is shown by that.
+      if (types.size() > 1 && !bad)
+        (acts(party.kind) ? found_.trusted : found_.conduits).push_back({party.kind, party.name, label_name});
       auto& group = groups[{party.kind, label_name, bad ? party.name : std::string()}];
       group.kind = party.kind;
       group.label = label_name;
