@@ -65,10 +65,12 @@ def _none(run: "Run", kind: str, number: int, count: int) -> InputError:
 
 
 def _row(run: "Run", table: str, kind: str, number: int) -> Dict[str, Any]:
+    """By its id where the table has ids, else by its place."""
     rows = run.rows(table)
-    if number >= len(rows):
+    found = [row for place, row in enumerate(rows) if row.get("id", place) == number]
+    if not found:
         raise _none(run, kind, number, len(rows))
-    return rows[number]
+    return found[0]
 
 
 def _head(text: str, answer: str) -> str:

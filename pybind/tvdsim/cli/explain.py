@@ -30,7 +30,7 @@ def perform(args: argparse.Namespace) -> int:
     rows = [r for r in run.rows("decisions") if r["verdict"] != "permit"]
     lines = [f"{r['id']:>14}  {r['time_s']:>12.6f} s  {r['verdict']:<9} {r['hook']:<14} {r['subject']} → {r['object']}: {r['reason']}"
              for r in rows]
-    others = [(kind, table, i, r) for kind, table, good in _TABLES for i, r in enumerate(run.rows(table))
+    others = [(kind, table, int(r.get("id", i)), r) for kind, table, good in _TABLES for i, r in enumerate(run.rows(table))
               if r[_ANSWER[table]] != good]
     lines += [f"{kind + ':' + str(i):>14}  {r['time_s']:>12.6f} s  {r[_ANSWER[table]]:<9} {_about(table, r)}: {r['reason']}"
               for kind, table, i, r in others]
