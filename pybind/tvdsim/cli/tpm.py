@@ -83,8 +83,8 @@ def _quote(args: argparse.Namespace) -> int:
     contents = (quote.attest, quote.signature, pcr_file(pcrs), tpm.ak_public_pem.encode())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in zip(_FILES, contents):
-            (folder / name).write_bytes(data)
+        for name, content in zip(_FILES, contents):
+            (folder / name).write_bytes(content)
     except OSError as problem:
         raise InputError(Finding("TVD-131", str(folder), f"cannot write there: {problem.strerror}.", "another --out")) from None
     accepts = _lines(folder, nonce.hex(), str(quote.facts["hash"]))
