@@ -5,9 +5,9 @@ host (from the power button on); of the VM's boot; at 45 s, of a program of the 
 """
 
 import re
+from typing import Any
 
 import tvdsim as tvd
-
 out = tvd.output("07_attested_boot")
 HOST = ["crtm", "firmware", "firmware_config", "boot_loader", "boot_config", "hypervisor", "policy", "dom0_kernel"]
 GUEST = ["boot_loader", "kernel", "/usr/sbin/sshd"]
@@ -26,7 +26,7 @@ def story(where: str, component: str) -> tvd.Run:
     return s.run(until="90 s")
 
 
-rows = []
+rows: list[dict[str, Any]] = []
 for where, component in ([("nowhere", "nothing")] + [("host", name) for name in HOST] + [("VM boot", name) for name in GUEST]
                          + [("VM later", PROGRAM)]):
     asked = story(where, component).attestations

@@ -15,7 +15,9 @@ TEST(AttackRun, EveryAttackDoesHarmWithoutItsControlAndNoneWithIt) {
   ASSERT_GE(matrix.rows.size(), 3u);
   for (const auto& row : matrix.rows) {
     EXPECT_TRUE(row.off.harm) << row.attack;
-    EXPECT_EQ(row.off.outcome, "harm") << row.attack << ": " << row.off.witness;
+    // An attack of several tries may be seen in one of them by another control, and do its harm in the rest.
+    EXPECT_TRUE(row.off.outcome == "harm" || row.off.outcome == "detected")
+        << row.attack << ": " << row.off.witness;
     EXPECT_TRUE(!row.on.harm || row.on.noticed) << row.attack;
     EXPECT_TRUE(row.on.outcome == "stopped" || row.on.outcome == "detected")
         << row.attack << ": " << row.on.witness;
