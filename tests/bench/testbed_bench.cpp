@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -26,17 +27,20 @@ using namespace tvdsim::sim::literals;
 
 const tests::InputMix kMix{"testbed", "tenants of VMs, probe partners and starts drawn from the seed"};
 
-constexpr std::uint32_t kVmsPerHost = 5, kTenants = 100;
+constexpr std::uint32_t kVmsPerHost = 5;
 
 std::uint32_t from_environment(const char* name, std::uint32_t otherwise) {
   const char* text = std::getenv(name);
   return text ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : otherwise;
 }
 
+// A tenant has about 200 VMs, so that a broadcast costs the same in a datacenter of any size.
+std::uint32_t tenants_of(std::uint32_t hosts) { return std::clamp(hosts / 40 * 2, 20u, 500u) / 2 * 2; }
+
 // One type per tenant; neighbours in pairs are rivals, so that every start asks the wall and few are refused.
-std::string policy_text() {
+std::string policy_text(std::uint32_t tenants) {
   std::string types, labels, sets, all;
-  for (std::uint32_t i = 0; i < kTenants; ++i) {
+  for (std::uint32_t i = 0; i < tenants; ++i) {
     types += fmt::format("<Type>t{}</Type>", i);
     all += fmt::format("<Type>t{}</Type>", i);
     labels += fmt::format(
@@ -46,8 +50,8 @@ std::string policy_text() {
         i);
   }
   std::string walls = "<Type>dom0</Type>";
-  for (std::uint32_t i = 0; i < kTenants; ++i) walls += fmt::format("<Type>w{}</Type>", i);
-  for (std::uint32_t i = 0; i + 1 < kTenants; i += 2)
+  for (std::uint32_t i = 0; i < tenants; ++i) walls += fmt::format("<Type>w{}</Type>", i);
+  for (std::uint32_t i = 0; i + 1 < tenants; i += 2)
     sets +=
         fmt::format("<Conflict name=\"rivals{}\"><Type>w{}</Type><Type>w{}</Type></Conflict>", i, i, i + 1);
   return fmt::format(
@@ -68,9 +72,11 @@ struct Parts {
 };
 
 models::DatacenterSetup testbed(Parts parts, std::uint32_t hosts) {
+  const std::uint32_t tenants = tenants_of(hosts);
   models::DatacenterSetup setup;
   sim::Findings findings;
-  setup.policies = {models::load_policy_xml(policy_text(), "testbed", models::PolicyMode::strict, findings)};
+  setup.policies = {
+      models::load_policy_xml(policy_text(tenants), "testbed", models::PolicyMode::strict, findings)};
   findings.throw_if_any();
   if (!parts.enforcement) {
     for (std::size_t i = 0; i < sim::kControls; ++i)
@@ -81,7 +87,7 @@ models::DatacenterSetup testbed(Parts parts, std::uint32_t hosts) {
   setup.tpm_workers = from_environment("TVDSIM_BENCH_TPM_WORKERS", 2);
   models::SwitchSetup fabric{
       .name = "fabric", .hosts = {}, .rate = sim::BitRate{10'000'000'000}, .latency = 20_us};
-  for (std::uint32_t tenant = 0; tenant < kTenants; ++tenant)
+  for (std::uint32_t tenant = 0; tenant < tenants; ++tenant)
     setup.vlans.push_back({tenant + 10, fmt::format("tenant{}", tenant)});
   for (std::uint32_t h = 0; h < hosts; ++h) {
     models::HostSetup host;
@@ -92,10 +98,10 @@ models::DatacenterSetup testbed(Parts parts, std::uint32_t hosts) {
     host.tpm = parts.tpms;
     setup.hosts.push_back(std::move(host));
     fabric.hosts.push_back(setup.hosts.back().name);
-    const auto home = static_cast<std::uint32_t>(draw.below(kTenants));
+    const auto home = static_cast<std::uint32_t>(draw.below(tenants));
     for (std::uint32_t v = 0; v < kVmsPerHost; ++v) {
       // Every other tenant from there on: never a rival on the same host.
-      const std::uint32_t tenant = (home + 2 * v) % kTenants;
+      const std::uint32_t tenant = (home + 2 * v) % tenants;
       models::VmSetup vm;
       vm.name = fmt::format("vm{}", h * kVmsPerHost + v);
       vm.label = fmt::format("tenant{}", tenant);
@@ -115,7 +121,8 @@ models::DatacenterSetup testbed(Parts parts, std::uint32_t hosts) {
 // Everything runs after a minute; then each VM is attested once and probes a VM of its own workload and one of another.
 void tell(models::Datacenter& datacenter, Parts parts, sim::Stream& draw) {
   const auto& vms = datacenter.setup().vms;
-  std::vector<std::vector<std::uint32_t>> members(kTenants);
+  const auto tenants = static_cast<std::uint32_t>(datacenter.setup().vlans.size());
+  std::vector<std::vector<std::uint32_t>> members(tenants);
   for (std::uint32_t i = 0; i < vms.size(); ++i) members[vms[i].vlans[0] - 10].push_back(i);
   for (std::uint32_t i = 0; i < vms.size(); ++i) {
     const auto at = [&](std::uint64_t after_s, std::uint64_t within_s) {
