@@ -42,5 +42,5 @@ def test_the_heat_map_says_what_it_said() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.stem)
 def test_a_script_is_short_and_asks_its_question_first(script: Path) -> None:
     lines = script.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 62
+    assert len(lines) <= 95  # a script that draws a picture of its own takes a third of them for it
     assert lines[0].startswith('"""') and "?" in lines[0]

@@ -47,9 +47,10 @@ def test_check_runs_nothing_and_exits_2_when_something_is_wrong(here: Path) -> N
 
 def test_explain_tells_one_decision_or_lists_the_refusals(here: Path) -> None:
     rows = json.loads(cli("explain", "a", "--json", cwd=here).stdout)
-    assert [r["verdict"] for r in rows] == ["deny"]
-    made = cli("explain", "a", str(rows[0]["id"]), cwd=here)
-    assert made.returncode == 0 and "decides" in made.stdout
+    assert [(r["table"], r.get("verdict", r.get("result"))) for r in rows] == [("decisions", "deny"), ("migrations", "refused")]
+    for row in rows:
+        made = cli("explain", "a", str(row["id"]), cwd=here)
+        assert made.returncode == 0 and "decides" in made.stdout
     assert cli("explain", "a", "999999", cwd=here).returncode == 2
 
 

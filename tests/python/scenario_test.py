@@ -119,7 +119,8 @@ def test_every_kind_of_thing_comes_back_from_its_spec_and_from_pickle() -> None:
     assert pickle.loads(pickle.dumps(s)) == s
     again = tvd.Scenario.from_spec(s.to_spec("3 min"))
     assert _core.spec_hash(again.to_spec("3 min"), "") == _core.spec_hash(s.to_spec("3 min"), "")
-    assert again.to_dict("3 min")["vlans"] == [{"vid": 10, "label": "acme"}, {"vid": 20, "label": "bolt"}]
+    assert again.to_dict("3 min")["vlans"] == [{"vid": 10, "label": "acme", "exists": True},
+                                                {"vid": 20, "label": "bolt", "exists": True}]
     for change in (lambda t: t.vlan(30, label="acme"), lambda t: t.verifier("h1"), lambda t: t.image("x"),
                    lambda t: t.tvd("bolt", label="bolt"), lambda t: t.traffic(tvd.Regular("1 /s"), among=["acme1"])):
         other = whole()

@@ -34,7 +34,7 @@ def perform(args: argparse.Namespace) -> int:
               if r[_ANSWER[table]] != good]
     lines += [f"{kind + ':' + str(i):>14}  {r['time_s']:>12.6f} s  {r[_ANSWER[table]]:<9} {_about(table, r)}: {r['reason']}"
               for kind, table, i, r in others]
-    data = [{"id": r["id"], **r} for r in rows] + [{"id": f"{kind}:{i}", "table": table, **{k: v for k, v in r.items() if k != "id"}}
+    data = [{"id": r["id"], "table": "decisions", **r} for r in rows] + [{"id": f"{kind}:{i}", "table": table, **{k: v for k, v in r.items() if k != "id"}}
                                                   for kind, table, i, r in others]
     _io.emit(args, data, "\n".join(lines) if lines else "every decision was a permit, every verdict good, every probe answered")
     return _io.FINE
