@@ -52,7 +52,9 @@ TEST(AttackRun, WithoutItsOwnControlAnAttackDoesHarmAndWithoutMostOthersItDoesNo
     ASSERT_EQ(row.cells.size(), sim::kControls);
     std::size_t harmless = 0;
     for (const auto& cell : row.cells) {
-      if (cell.control == row.control) EXPECT_TRUE(cell.harm) << row.attack << " without " << cell.control;
+      if (cell.control == row.control) {
+        EXPECT_TRUE(cell.harm) << row.attack << " without " << cell.control;
+      }
       harmless += cell.outcome == "stopped" || cell.outcome == "detected";
     }
     EXPECT_GE(harmless, sim::kControls / 2) << row.attack;

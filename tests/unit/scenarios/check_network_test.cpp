@@ -222,7 +222,7 @@ TEST(CheckNetwork, ActionsThatCouldNeverBeAskedForAreRefused) {
             Brief{"TVD-101 actions[0].label"});
   EXPECT_EQ(acting(ActionKind::lie, [](Action& a) { a.mode = "always"; }), Brief{"TVD-101 actions[0].mode"});
   EXPECT_EQ(acting(ActionKind::suppress_audit, [](Action& a) { a.mode = "burn"; }),
-            Brief{"TVD-101 actions[0].mode"});
+            (Brief{"TVD-101 actions[0].mode", "TVD-106 actions[0].host"}));
   EXPECT_EQ(acting(ActionKind::run_program, [](Action& a) { a.path = "/usr/sbin/shd"; }),
             Brief{"TVD-101 actions[0].path"});
   EXPECT_EQ(with([](Spec& s) {
