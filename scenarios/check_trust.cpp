@@ -79,9 +79,10 @@ void check_verifiers(CheckContext& context) {
     context.refer(context.hosts, "host", verifiers[i], fmt::format("verifiers[{}]", i));
   // Whoever can change a host could change a log that is kept there.
   if (context.hosts.find(context.spec.auditor)) {
-    context.findings.error("TVD-102", context.at("auditor"),
-                           fmt::format("the auditor `{}` is a host whose log it is to keep.", context.spec.auditor),
-                           "give it a machine of its own: any other name");
+    context.findings.error(
+        "TVD-102", context.at("auditor"),
+        fmt::format("the auditor `{}` is a host whose log it is to keep.", context.spec.auditor),
+        "give it a machine of its own: any other name");
   }
 }
 

@@ -26,7 +26,10 @@ struct PolicySource {
   models::PolicyMode mode = models::PolicyMode::strict;
 };
 
-enum class Capture : std::uint8_t { frames, none };  // is every frame's every hop kept as a row and in frames.pcap?
+enum class Capture : std::uint8_t {
+  frames,
+  none
+};  // is every frame's every hop kept as a row and in frames.pcap?
 
 struct Spec {
   std::string name;
@@ -43,11 +46,13 @@ struct Spec {
   std::vector<models::ImageSetup> images;
   std::vector<models::TrafficSetup> traffic;
   std::vector<models::TvdSetup> tvds;
-  std::vector<std::string> verifiers;            // hosts on which a verifier service runs
-  std::string auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
+  std::vector<std::string> verifiers;  // hosts on which a verifier service runs
+  std::string
+      auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
   sim::Duration max_evidence_age{60'000'000'000};  // older evidence of a host is none
   Capture capture = Capture::frames;
-  std::uint32_t tpm_workers = 0;  // threads that compute TPM commands; 0: the engine's own. Never changes a result
+  std::uint32_t tpm_workers =
+      0;  // threads that compute TPM commands; 0: the engine's own. Never changes a result
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
   sim::BitRate migration_rate{0}, migration_max_rate{0};

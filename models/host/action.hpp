@@ -35,7 +35,7 @@ struct Action {
   std::string path, verifier, tvd;
   std::uint32_t vlan = 0, to_vlan = 0;  // 0: the VM's own (its first)
   std::uint32_t size = 64;              // bytes of a frame's payload
-  std::string principal;  // empty: the table's
+  std::string principal;                // empty: the table's
 };
 
 }  // namespace tvdsim::models

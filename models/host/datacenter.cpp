@@ -33,8 +33,8 @@ std::string_view to_text(VmState state) noexcept {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Step::count)> kStepNames = {
-    "host.start_checked", "host.built",       "host.stopped", "host.saved",
-    "host.switched",      "host.resend",      "host.lease",   "host.transferred",
+    "host.start_checked", "host.built",       "host.stopped",  "host.saved",
+    "host.switched",      "host.resend",      "host.lease",    "host.transferred",
     "host.io_served",     "host.io_answered", "host.attached", "host.domain_built"};
 
 }  // namespace
@@ -170,7 +170,8 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
   const std::uint64_t correlation = event.data;
   const Action action = world.commands.action(correlation);
   world.commands.begin(correlation);
-  if (const std::string absent = world.tvds.absent_part(action, world.domains, world.disks); !absent.empty()) {
+  if (const std::string absent = world.tvds.absent_part(action, world.domains, world.disks);
+      !absent.empty()) {
     world.commands.close(correlation, Result::failed, absent);
     return look();
   }
@@ -369,11 +370,13 @@ sim::HostId Datacenter::where(sim::VmId vm) const noexcept { return impl_->world
 Hypervisor& Datacenter::hypervisor(sim::HostId host) noexcept {
   return *impl_->world.machine(host).hypervisor;
 }
-void Datacenter::on_frame(void (*call)(void*, sim::Time, std::string_view, std::span<const std::uint8_t>), void* self) {
+void Datacenter::on_frame(void (*call)(void*, sim::Time, std::string_view, std::span<const std::uint8_t>),
+                          void* self) {
   if (impl_->world.network) impl_->world.network->on_frame(call, self);
 }
 std::string Datacenter::plumbing(sim::HostId host) const {
-  return impl_->world.network ? plumbing_script(impl_->world.network->fabric().plumbing(host)) : std::string{};
+  return impl_->world.network ? plumbing_script(impl_->world.network->fabric().plumbing(host))
+                              : std::string{};
 }
 const TruthReader& Datacenter::truth() const noexcept { return impl_->world.truth.reader(); }
 std::string Datacenter::check_invariants() const { return find_broken_invariant(impl_->world); }

@@ -49,9 +49,9 @@ struct HostSetup {
   sim::Duration nic_latency{20'000};
   std::vector<std::string> devices;  // native devices, each driven by one domain at most
   bool tpm = false;
-  std::string tpm_profile;             // a row of vtpm/device/profiles.def; empty: its first
-  std::string image;                   // what it boots; empty: the built-in host image
-  std::vector<std::string> tampered;   // components that differ by one byte from what their image says
+  std::string tpm_profile;                  // a row of vtpm/device/profiles.def; empty: its first
+  std::string image;                        // what it boots; empty: the built-in host image
+  std::vector<std::string> tampered;        // components that differ by one byte from what their image says
   std::vector<std::string> uninstrumented;  // boot stages that start the next one without measuring it
   std::vector<VlanMapSetup> vlan_map;  // software VLANs joined to another 802.1Q interface than their own
 };
@@ -90,8 +90,9 @@ struct SwitchSetup {
 };
 struct VlanSetup {
   std::uint32_t vid = 0;
-  std::string label;   // VM label
-  bool exists = true;  // else the action create_vlan makes it; one that a TvdSetup names is made with that domain
+  std::string label;  // VM label
+  bool exists =
+      true;  // else the action create_vlan makes it; one that a TvdSetup names is made with that domain
 };
 // Frames between members of `among`, drawn pair by pair.
 struct TrafficSetup {
@@ -124,7 +125,7 @@ struct DatacenterSetup {
       verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
   sim::Duration max_evidence_age{60'000'000'000};
   std::vector<std::string> unmeasured;  // classes of software that guests' IMA passes over
-  bool capture = true;  // keep every frame's every hop
+  bool capture = true;                  // keep every frame's every hop
   std::uint32_t tpm_workers = 0;
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};
@@ -162,7 +163,8 @@ class Datacenter {
   sim::HostId where(sim::VmId) const noexcept;
   Hypervisor& hypervisor(sim::HostId) noexcept;
   // Every frame from now on, as a VM or a host puts it on the wire: for frames.pcap. Never called without a network.
-  void on_frame(void (*call)(void* self, sim::Time when, std::string_view place, std::span<const std::uint8_t>),
+  void on_frame(void (*call)(void* self, sim::Time when, std::string_view place,
+                             std::span<const std::uint8_t>),
                 void* self);
   // Bridges and 802.1Q interfaces of the host's control domain as they are now, as a shell script; "" without a network.
   std::string plumbing(sim::HostId) const;

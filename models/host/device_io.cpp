@@ -122,9 +122,8 @@ void SplitDrivers::serve_vtpm(FrontEnd& front, const Ring::Slot& slot, const Byt
   std::vector<std::uint8_t> none;
   if (slot.head.op != IoOp::command || slot.head.length > kPageSize || !chip.exists())
     return vtpm_answered(event, none);
-  world_.chips().execute(
-      chip, page.read(slot.payload, slot.head.length),
-      ChipDone<std::vector<std::uint8_t>>::to<&SplitDrivers::vtpm_answered>(*this, event));
+  world_.chips().execute(chip, page.read(slot.payload, slot.head.length),
+                         ChipDone<std::vector<std::uint8_t>>::to<&SplitDrivers::vtpm_answered>(*this, event));
 }
 
 void SplitDrivers::vtpm_answered(std::uint64_t event, std::vector<std::uint8_t>& response) {

@@ -100,8 +100,7 @@ void Toolstack::decide(std::uint64_t correlation) {
 }
 
 Hypervisor::Verdicted Toolstack::place(VmId vm, bool starting, std::uint64_t correlation) {
-  auto admitted =
-      machine_.hypervisor->admit(starting ? Hook::vm_start : Hook::vm_resume, vm, correlation);
+  auto admitted = machine_.hypervisor->admit(starting ? Hook::vm_start : Hook::vm_resume, vm, correlation);
   if (!admitted) return admitted;
   auto resources = check_resources(vm, correlation);
   if (!resources) {

@@ -61,7 +61,7 @@ class Manager {
   // Only the datacenter administrator makes VLANs: decides, for whoever gave the command.
   Hypervisor::Verdicted may_make_vlan(std::uint16_t vid, std::uint64_t correlation);
   VlanRollout* vlans() noexcept { return rollout_.get(); }  // null without a network
-  void start_network();  // once the network is there
+  void start_network();                                     // once the network is there
   sim::ServiceId service() const noexcept { return service_; }
 
  private:

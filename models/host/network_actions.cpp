@@ -45,7 +45,8 @@ void Network::guest_acts(std::uint64_t correlation, const Action& action) {
     const std::string why =
         runs ? fmt::format("{} is on no VLAN", action.vm) : fmt::format("{} does not run", action.vm);
     if (action.kind == ActionKind::ping) {
-      probe_row(action, action.vlan, world_.engine.now(), {correlation, ProbeResult::End::refused, {}, why, 0, {}});
+      probe_row(action, action.vlan, world_.engine.now(),
+                {correlation, ProbeResult::End::refused, {}, why, 0, {}});
     }
     return close(Result::failed, why);
   }

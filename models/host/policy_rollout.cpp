@@ -117,7 +117,8 @@ void Manager::acknowledged(const sim::Message& message) {
   change_ = {};
   if (committed && world_.network) {
     for (Machine& machine : world_.machines)
-      world_.network->reconsider(machine, world_.domains.label_name[machine.dom0.value], true, message.correlation);
+      world_.network->reconsider(machine, world_.domains.label_name[machine.dom0.value], true,
+                                 message.correlation);
   }
   if (committed) {
     world_.tvds.forget_earlier_names();

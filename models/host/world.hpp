@@ -98,7 +98,7 @@ struct World {
   std::vector<Machine> machines;
   std::unique_ptr<Manager> manager;
   std::unique_ptr<Network> network;  // null when there is neither a VLAN nor a switch
-  std::unique_ptr<Audit> audit;  // null without an auditor
+  std::unique_ptr<Audit> audit;      // null without an auditor
   sim::ServiceId admin;
   sim::ServiceId appraiser;  // whom migrations ask of their targets; none: verifier@<the first of the setup>
   sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};

@@ -224,13 +224,12 @@ void Truth::releases(sim::Time when, std::string_view vm, std::string_view devic
   }
 }
 
-void Truth::executed(sim::Time when, std::string_view entity, std::string_view code, std::string_view digest) {
+void Truth::executed(sim::Time when, std::string_view entity, std::string_view code,
+                     std::string_view digest) {
   books_->executed.push_back({when, std::string(entity), std::string(code)});
   sim::Trace& trace = books_->trace;
-  trace.append(sim::rows::truth_executions{.time_ns = when,
-                                           .entity = trace.text(entity),
-                                           .code = trace.text(code),
-                                           .digest = trace.text(digest)});
+  trace.append(sim::rows::truth_executions{
+      .time_ns = when, .entity = trace.text(entity), .code = trace.text(code), .digest = trace.text(digest)});
 }
 
 void Truth::compromised(sim::Time when, std::string_view entity, std::string_view cause) {
