@@ -16,8 +16,12 @@ constexpr std::uint32_t kFirstVid = 1,
 class Cables {
  public:
   explicit Cables(const Spec& spec) {
-    for (const auto& host : spec.hosts) hosts_.try_emplace(host.name, cables_.add_host(host.name));
+    // A name that is used twice is a finding elsewhere; here its first owner counts.
+    for (const auto& host : spec.hosts) {
+      if (!cables_.find(host.name).exists()) hosts_.emplace(host.name, cables_.add_host(host.name));
+    }
     for (const auto& one : spec.switches) {
+      if (cables_.find(one.name).exists()) continue;
       const auto node = cables_.add_switch(one.name);
       for (const auto& name : one.hosts) {
         const auto host = hosts_.find(name);
