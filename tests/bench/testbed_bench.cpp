@@ -1,5 +1,5 @@
 // A whole trusted virtual datacenter, and what each part of the trust costs: 10,000 hosts, 50,000 VMs, each with a TPM of its own,
-// all booted and measured, each VM attested once together with its host, each probed once inside its workload and once across.
+// all booted and measured within a minute, each VM attested once together with its host, each probed once inside its workload and once across.
 //
 // The same story is told with parts left out (no TPMs; no enforcement; neither): the differences are the overhead. Parts are
 // measured one per process, because each reports the peak memory of its process:
@@ -110,6 +110,7 @@ models::DatacenterSetup testbed(Parts parts, std::uint32_t hosts) {
       vm.vif = true;
       vm.vlans = {tenant + 10};
       vm.vtpm = parts.tpms;
+      vm.start = false;
       setup.vms.push_back(std::move(vm));
     }
   }
@@ -118,7 +119,7 @@ models::DatacenterSetup testbed(Parts parts, std::uint32_t hosts) {
   return setup;
 }
 
-// Everything runs after a minute; then each VM is attested once and probes a VM of its own workload and one of another.
+// Every VM starts within the first minute; then each is attested once and probes a VM of its own workload and one of another.
 void tell(models::Datacenter& datacenter, Parts parts, sim::Stream& draw) {
   const auto& vms = datacenter.setup().vms;
   const auto tenants = static_cast<std::uint32_t>(datacenter.setup().vlans.size());
@@ -131,19 +132,22 @@ void tell(models::Datacenter& datacenter, Parts parts, sim::Stream& draw) {
     };
     models::Action action;
     action.vm = vms[i].name;
+    action.kind = models::ActionKind::start_vm;
+    action.at = at(0, 60);
+    datacenter.schedule(action);
     if (parts.tpms) {
       action.kind = models::ActionKind::attest_vm;
       action.verifier = "h0";
-      action.at = at(60, 600);
+      action.at = at(70, 600);
       datacenter.schedule(action);
     }
     action.kind = models::ActionKind::ping;
     const auto& own = members[vms[i].vlans[0] - 10];
     action.other = vms[own[draw.below(own.size())]].name;
-    action.at = at(60, 600);
+    action.at = at(70, 600);
     if (action.other != action.vm) datacenter.schedule(action);
     action.other = vms[draw.below(vms.size())].name;
-    action.at = at(60, 600);
+    action.at = at(70, 600);
     if (action.other != action.vm) datacenter.schedule(action);
   }
 }
