@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import tvdsim as tvd
+
 out = tvd.output("07_attested_boot")
 HOST = ["crtm", "firmware", "firmware_config", "boot_loader", "boot_config", "hypervisor", "policy", "dom0_kernel"]
 GUEST = ["boot_loader", "kernel", "/usr/sbin/sshd"]
@@ -16,7 +17,7 @@ PROGRAM = "/usr/sbin/nginx"
 
 def story(where: str, component: str) -> tvd.Run:
     s = tvd.Scenario(f"one byte of {component}", seed=7)
-    acme = s.label("acme", ste={"acme"})
+    acme = s.label("acme", ste={"acme"}, cw={"acme"})
     host = s.host("h1", cores=8, memory="16 GiB", tpm="2.0", tampered=[component] if where == "host" else [])
     v = s.host("v")
     web = s.vm("web", label=acme, on=host, memory="1 GiB", vtpm=True, tampered=[component] if where == "VM boot" else [])
@@ -52,11 +53,17 @@ else:
     shown = [row for row in rows if row["noticed_s"] is not None]
     colours = {"host": "#b2182b", "VM boot": "#ef8a62", "VM later": "#2166ac"}
     for at, row in enumerate(reversed(shown)):
-        axes.barh(at, int(row["pcr"]) + 0.4, left=-0.2, color=colours[row["where"]])
-        axes.text(int(row["pcr"]) + 0.4, at, f"noticed at {row['noticed_s']:.1f} s", va="center", fontsize=8)
+        axes.scatter(int(row["pcr"]), at, s=150, marker="s", color=colours[row["where"]])
+        axes.text(int(row["pcr"]) + 0.35, at, f"noticed at {row['noticed_s']:.1f} s", va="center", fontsize=8)
     axes.set_yticks(range(len(shown)), [f"{row['component']} ({row['where']})" for row in reversed(shown)])
     axes.set_xticks(range(12))
-    axes.set_xlim(-0.2, 14)
+    axes.set_xlim(-0.6, 13.5)
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    meanings = {"host": "changed on the host", "VM boot": "changed before the VM booted", "VM later": "changed in the running VM"}
+    for where, meaning in meanings.items():
+        axes.scatter([], [], s=90, marker="s", color=colours[where], label=meaning)
+    axes.legend(loc="lower left", fontsize=8)
     axes.set_xlabel("PCR that changed")
     axes.set_title("One changed byte: where it is measured, when the verifier notices")
     figure.savefig(out / "attested_boot.png", dpi=110)
