@@ -35,10 +35,18 @@ std::mutex& shelf_lock() {
   static std::mutex lock;
   return lock;
 }
-// Copies that nobody has now. Loaded copies live as long as the process.
+// Copies that nobody has now, and all that were loaded: those live as long as the process, past its static objects' end, for a
+// fleet may be one of them.
 std::vector<TpmLibrary*>& shelf() {
-  static std::vector<TpmLibrary*> copies;
+  static auto& copies = *new std::vector<TpmLibrary*>;
   return copies;
+}
+std::vector<std::unique_ptr<TpmLibrary>>& loaded() {
+  static auto& copies = *new std::vector<std::unique_ptr<TpmLibrary>>;
+  return copies;
+}
+TpmLibrary& keep(std::unique_ptr<TpmLibrary> copy) {  // under shelf_lock()
+  return *loaded().emplace_back(std::move(copy));
 }
 
 // The object as a file that no other copy has; it stays open, or the loader would take the next one for the same.
@@ -130,7 +138,7 @@ bool TpmLibrary::private_copies() noexcept {
     if (!first) return false;
     TpmSurroundings::install();
     const std::lock_guard guard(shelf_lock());
-    shelf().push_back(first.release());
+    shelf().push_back(&keep(std::move(first)));
     return true;
   }();
   return can;
@@ -144,7 +152,7 @@ TpmLibrary& TpmLibrary::borrow(bool stock) {
     auto copy = load();
     if (!copy)
       throw sim::WorldError("loading another copy of libtpms", "ENOMEM", "fewer workers need fewer copies");
-    return *copy.release();
+    return keep(std::move(copy));
   }
   TpmLibrary* copy = shelf().back();
   shelf().pop_back();
