@@ -5,6 +5,7 @@
 
 #include "models/attestation/image.hpp"
 #include "scenarios/check.hpp"
+#include "vtpm/device/profiles.hpp"
 
 namespace tvdsim::scenarios {
 namespace {
@@ -154,6 +155,13 @@ void check_trust(CheckContext& context) {
       context.findings.warning("TVD-108", context.at(path + ".tpm_profile"),
                                fmt::format("host `{}` has no TPM to give a profile to.", spec.hosts[i].name),
                                "set `tpm` too");
+    } else if (!spec.hosts[i].tpm_profile.empty() && !vtpm::profile_named(spec.hosts[i].tpm_profile)) {
+      std::string known;
+      for (const auto& profile : vtpm::profiles())
+        known += fmt::format("{}`{}`", known.empty() ? "" : ", ", profile.name);
+      context.findings.error(
+          "TVD-101", context.at(path + ".tpm_profile"),
+          fmt::format("latency profile `{}` is not defined. Known: {}.", spec.hosts[i].tpm_profile, known));
     }
   }
   for (std::size_t i = 0; i < spec.vms.size(); ++i)

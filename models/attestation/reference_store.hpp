@@ -4,7 +4,7 @@
 // is listed as good for this kind and name, `bad` for one that is listed as bad under any name, `unknown` for all others.
 //
 // Invariant  what is in no row is unknown, never good; bad beats good.
-// Cost       a look-up is one indexed query, about 2 us; tests/bench/testbed_bench.cpp has it within a whole run.
+// Cost       a look-up is one indexed query; tests/bench/testbed_bench.cpp has it within a whole run.
 // Threads    one at a time.
 // Leaves out signed imports and their provenance.
 // Source     Sailer et al., USENIX Security 2004 (fingerprint database); SQLite for its one-file format.

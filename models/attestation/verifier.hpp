@@ -5,7 +5,7 @@
 // `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust.
 //
 // Invariant  one row of `attestations` per challenge; an incident beside each that did not end in `trusted`.
-// Cost       two signatures and the logs of a VM: about 0.3 ms of ours; simulated: cost + per_entry for each entry checked.
+// Cost       two signatures and the logs of a VM (evidence_bench `appraise_machine`); simulated: cost + per_entry for each entry checked.
 // Threads    the engine's.
 // Leaves out enrolment of keys over the network: a chip's key is known to the verifiers from its first quote on, out of band.
 // Source     seed 002 sections 2.2.1 and 2.2.2; RFC 9334 (roles).

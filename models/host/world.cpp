@@ -12,6 +12,7 @@
 #include "models/host/toolstack.hpp"
 #include "models/host/tvd_host.hpp"
 #include "models/host/vm_backend.hpp"
+#include "vtpm/device/profiles.hpp"
 
 namespace tvdsim::models {
 
@@ -58,7 +59,10 @@ Chips& World::chips() {
   return *chips_;
 }
 
-ChipLatency World::chip_latency(const HostSetup&) const {
+ChipLatency World::chip_latency(const HostSetup& host) const {
+  using enum vtpm::CommandClass;
+  const vtpm::LatencyProfile* profile = vtpm::profile_named(host.tpm_profile);
+  if (profile && !setup.timeless) return {profile->of(extend), profile->of(quote)};
   return {costs.each(Cost::tpm_extend), costs.each(Cost::tpm_quote)};
 }
 

@@ -97,7 +97,7 @@ def whole() -> tvd.Scenario:
                      migration_max_rate="500 Mbit/s")
     acme, bolt = s.label("acme", ste={"acme"}), s.label("bolt", ste={"bolt"})
     web = s.image("web", tvd.Software("/usr/sbin/nginx", "program", "serve"), tvd.Software("/etc/nginx.conf", "configuration"))
-    hosts = s.hosts("h[1-2]", tpm="2.0", tpm_profile="fast", image=web, tampered=["kernel"], vlan_map={10: 20})
+    hosts = s.hosts("h[1-2]", tpm="2.0", tpm_profile="slb9672", image=web, tampered=["kernel"], vlan_map={10: 20})
     verifier = s.host("v")
     s.switch("tor", links=[*hosts, verifier])
     ten = s.vlan(10, label=acme)
@@ -131,7 +131,7 @@ def test_every_kind_of_thing_comes_back_from_its_spec_and_from_pickle() -> None:
 def test_a_spec_says_what_the_script_said() -> None:
     spec = whole().to_dict("1 min")
     assert spec["vms"][0]["vlans"] == [10, 30] and spec["vms"][0]["dirty_rate"] == "100 Mbit/s"
-    assert spec["hosts"][0]["vlan_map"] == [{"vlan": 10, "to_vlan": 20}] and spec["hosts"][0]["tpm_profile"] == "fast"
+    assert spec["hosts"][0]["vlan_map"] == [{"vlan": 10, "to_vlan": 20}] and spec["hosts"][0]["tpm_profile"] == "slb9672"
     assert [(t["rate_milli_s"], t["size"], t["poisson"]) for t in spec["traffic"]] == [(200_000, "8 KiB", True), (1500, "64 B", False)]
     assert spec["images"][0]["software"][0] == {"name": "/usr/sbin/nginx", "kind": "program", "content": "serve"}
     assert (spec["verifiers"], spec["capture"], spec["tpm_workers"], spec["max_evidence_age"]) == (["v"], "none", 2, "30 s")

@@ -182,6 +182,9 @@ TEST(CheckTrust, WhatCanGiveNoEvidenceIsPointedOut) {
       Brief{"warning TVD-108 actions[0].host"});
   EXPECT_EQ(with([](Spec& s) { s.hosts[0].tpm = s.vms[0].vtpm = false, s.hosts[0].tpm_profile = "x"; }),
             Brief{"warning TVD-108 hosts[0].tpm_profile"});
+  EXPECT_EQ(with([](Spec& s) { s.hosts[0].tpm = true, s.hosts[0].tpm_profile = "slb9671"; }),
+            Brief{"TVD-101 hosts[0].tpm_profile"});
+  EXPECT_EQ(with([](Spec& s) { s.hosts[0].tpm = true, s.hosts[0].tpm_profile = "slb9672"; }), Brief{});
 }
 
 TEST(CheckTrust, ADomainsPartsAreItsOwnAndSomebodyCreatesIt) {

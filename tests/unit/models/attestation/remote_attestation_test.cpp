@@ -33,6 +33,19 @@ TEST(RemoteAttestation, RunsThroughChallengeEvidenceAndVerdict) {
   EXPECT_EQ(lab.incidents("warning"), 0u);
 }
 
+TEST(RemoteAttestation, TakesAsLongAsTheHostsChipDoes) {
+  const auto waited = [](std::string_view profile) {
+    auto setup = trusted_setup();
+    for (auto& host : setup.hosts) host.tpm_profile = profile;
+    TrustLab lab(setup);
+    EXPECT_EQ(lab.attest("web1").verdict, "trusted");
+    return lab.cells(sim::TableId::attestations, "time_ns").back() -
+           lab.cells(sim::TableId::attestations, "asked_ns").back();
+  };
+  EXPECT_EQ(waited("slb9670") - waited("slb9672"), 68'900'000u - 35'600'000u) << "the host's quote";
+  EXPECT_EQ(waited("slb9670"), waited("")) << "the chip that costs.def describes";
+}
+
 // F-091
 TEST(RemoteAttestation, ARecordedQuoteDoesNotAnswerANewNonce) {
   TrustLab lab(trusted_setup());
