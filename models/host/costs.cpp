@@ -17,6 +17,11 @@ sim::Duration Costs::charge(Cost cost, std::uint64_t times) {
   return engine_.charge(info.cause, total);
 }
 
+sim::Duration Costs::charge_decision(const sim::Decision& decision) {
+  if (decision.rule == sim::Rule::control_off) return {};
+  return charge(decision.point == sim::Point::core ? Cost::decide_core : Cost::decide_dom0);
+}
+
 sim::Duration Costs::each(Cost cost) const {
   return timeless_ ? sim::Duration{} : cost_infos()[static_cast<std::size_t>(cost)].each;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/base/decision.hpp"
 #include "sim/base/units.hpp"
 #include "sim/engine/engine.hpp"
 
@@ -41,6 +42,8 @@ class Costs {
   Costs(sim::Engine& engine, bool timeless) : engine_(engine), timeless_(timeless) {}
 
   sim::Duration charge(Cost cost, std::uint64_t times = 1);
+  // A decision, by the place where it was made. One for which no control was asked, all being off, costs nothing.
+  sim::Duration charge_decision(const sim::Decision& decision);
   // For the rows whose unit is MiB: a part of one counts as one.
   sim::Duration charge_memory(Cost cost, sim::Bytes size);
   // The same without charging: for who charges it himself.

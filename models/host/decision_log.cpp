@@ -12,11 +12,17 @@ std::string_view label_text(const Policy& policy, LabelId label) {
   return label.value < policy.labels() ? policy.label_name(label) : std::string_view{};
 }
 
-std::string types_text(const Policy& policy, LabelId label) {
-  return label.value < policy.labels() ? ste_types_of(policy, label) : std::string{};
-}
-
 }  // namespace
+
+sim::TextId DecisionLog::types_text(const Monitor& monitor, LabelId label) {
+  const Policy& policy = monitor.policy();
+  if (label.value >= policy.labels()) return engine_.trace().text("");
+  PolicyTypes& known = types_[&policy];
+  if (!known.policy) known = {monitor.shared_policy(), std::vector(policy.labels(), sim::TextId::none())};
+  sim::TextId& words = known.of_label[label.value];
+  if (!words.exists()) words = engine_.trace().text(ste_types_of(policy, label));
+  return words;
+}
 
 std::string_view DecisionLog::vm_name(sim::VmId vm) const noexcept {
   return vm.value < domains_.count() ? std::string_view(domains_.name[vm.value]) : std::string_view{};
@@ -38,10 +44,10 @@ std::string DecisionLog::record(const Monitor& monitor, const Request& request, 
                                     .point = trace.text(to_text(decision.point)),
                                     .subject = trace.text(parties.subject),
                                     .subject_label = trace.text(subject_label),
-                                    .subject_types = trace.text(types_text(policy, request.subject_label)),
+                                    .subject_types = types_text(monitor, request.subject_label),
                                     .object = trace.text(parties.object),
                                     .object_label = trace.text(object_label),
-                                    .object_types = trace.text(types_text(policy, request.object_label)),
+                                    .object_types = types_text(monitor, request.object_label),
                                     .verdict = trace.text(to_text(decision.verdict)),
                                     .control = trace.text(to_text(control_of(decision.rule))),
                                     .rule = trace.text(to_text(decision.rule)),

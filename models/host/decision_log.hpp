@@ -1,13 +1,16 @@
 // Writes every decision, with what each control said, into the trace; a warning is also an incident, exactly once.
 //
 // Invariant  one row of `decisions` per decision, numbered from 0; its components carry that number.
-// Cost       the words are made here, once per decision, never inside the monitor.
+// Cost       the words are made here, once per decision, never inside the monitor; a label's types once per policy.
 // Threads    the engine's.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "models/acm/monitor.hpp"
 #include "models/host/domain_table.hpp"
@@ -36,11 +39,19 @@ class DecisionLog {
   void listen(const Listener& listener) noexcept { listener_ = listener; }
 
  private:
+  // A label's types in words. A label of all types has thousands, and stands in most decisions.
+  struct PolicyTypes {
+    std::shared_ptr<const Policy> policy;  // kept, so that its address stays its own
+    std::vector<sim::TextId> of_label;     // none(): not asked for yet
+  };
+  sim::TextId types_text(const Monitor& monitor, LabelId label);
+
   std::string_view vm_name(sim::VmId vm) const noexcept;
   sim::Engine& engine_;
   const DomainTable& domains_;
   std::uint64_t next_ = 0;
   Listener listener_;
+  std::unordered_map<const Policy*, PolicyTypes> types_;
 };
 
 }  // namespace tvdsim::models

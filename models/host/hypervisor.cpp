@@ -41,8 +41,7 @@ Hypervisor::Verdicted Hypervisor::ask(Hook hook, VmId subject, LabelId object_la
                                       std::string_view object_name, std::uint64_t correlation) {
   const Request asked = request(hook, subject, object_label, object);
   const Decision decision = monitor_.check(asked).decision();
-  const bool dom0 = point_of(hook) == sim::Point::dom0;
-  world_.costs.charge(dom0 ? Cost::decide_dom0 : Cost::decide_core);
+  world_.costs.charge_decision(decision);
   return {decision, world_.decisions.record(monitor_, asked, decision,
                                             {name_, world_.vm_name(subject), object_name, correlation})};
 }
@@ -52,8 +51,7 @@ Hypervisor::Verdicted Hypervisor::ask_fact(Hook hook, VmId subject, LabelId obje
                                            bool refused, VmId other, std::uint64_t correlation) {
   const Request asked = request(hook, subject, object_label, object);
   const Decision decision = monitor_.settle(asked, rule, refused, other);
-  const bool dom0 = point_of(hook) == sim::Point::dom0;
-  world_.costs.charge(dom0 ? Cost::decide_dom0 : Cost::decide_core);
+  world_.costs.charge_decision(decision);
   return {decision, world_.decisions.record(monitor_, asked, decision,
                                             {name_, world_.vm_name(subject), object_name, correlation})};
 }
@@ -82,7 +80,7 @@ Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correl
   const Request asked = request(hook, vm, monitor_.host_label(), monitor_.host().value);
   Ticket ticket = monitor_.check(asked);
   const Decision decision = ticket.decision();
-  world_.costs.charge(Cost::decide_core);
+  world_.costs.charge_decision(decision);
   Verdicted answer{decision, world_.decisions.record(monitor_, asked, decision,
                                                      {name_, world_.vm_name(vm), name_, correlation})};
   if (ticket) {

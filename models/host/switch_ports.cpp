@@ -24,7 +24,7 @@ Network::Verdicted Network::decide_port(const Machine& machine, std::string_view
   const Monitor& monitor = world_.manager->monitor();
   const Request request = port_request(monitor.policy(), machine, label, vid);
   const Decision decision = monitor.decide(request);
-  world_.costs.charge(Cost::decide_dom0);
+  world_.costs.charge_decision(decision);
   return {decision,
           world_.decisions.record(monitor, request, decision,
                                   {"manager", machine.name, fmt::format("vlan {}", vid), correlation})};

@@ -34,7 +34,7 @@ bool TvdMaker::undecided() const {
 Hypervisor::Verdicted TvdMaker::record(const Request& request, const Decision& decision,
                                        std::string_view subject, std::string_view object,
                                        std::uint64_t correlation) {
-  world_.costs.charge(Cost::decide_dom0);
+  world_.costs.charge_decision(decision);
   return {decision,
           world_.decisions.record(monitor_, request, decision, {"manager", subject, object, correlation})};
 }

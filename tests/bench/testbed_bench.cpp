@@ -4,10 +4,12 @@
 // The same story is told with parts left out (no TPMs; no enforcement; neither): the differences are the overhead. Parts are
 // measured one per process, because each reports the peak memory of its process:
 //   testbed_bench --benchmark_filter=whole            and bare, without_tpms, without_enforcement
+// tests/bench/overhead.py does that and prints the differences as a table, by cause (docs/overhead.md).
 // TVDSIM_BENCH_HOSTS sets another number of hosts (five VMs each), TVDSIM_BENCH_TPM_WORKERS the threads that compute TPM commands.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -28,6 +30,12 @@ using namespace tvdsim::sim::literals;
 const tests::InputMix kMix{"testbed", "tenants of VMs, probe partners and starts drawn from the seed"};
 
 constexpr std::uint32_t kVmsPerHost = 5;
+
+constexpr std::size_t kCauses = 0
+#define CAUSE(name, what) +1
+#include "sim/trace/causes.def"
+#undef CAUSE
+    ;
 
 std::uint32_t from_environment(const char* name, std::uint32_t otherwise) {
   const char* text = std::getenv(name);
@@ -152,6 +160,23 @@ void tell(models::Datacenter& datacenter, Parts parts, sim::Stream& draw) {
   }
 }
 
+// Simulated seconds by cause, as the ledger has them.
+void count_ledger(benchmark::State& state, const sim::Trace& trace) {
+  for (std::size_t i = 0; i < kCauses; ++i) {
+    const auto cause = static_cast<sim::Cause>(i);
+    const sim::Trace::Charge& charge = trace.charged(cause);
+    if (charge.count != 0)
+      state.counters[fmt::format("ledger_{}", sim::to_text(cause))] =
+          static_cast<double>(charge.total.ns) / 1e9;
+  }
+}
+
+double processor_s(clockid_t clock) {
+  timespec spent{};
+  clock_gettime(clock, &spent);
+  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) / 1e9;
+}
+
 void run(benchmark::State& state, Parts parts) {
   const std::uint32_t hosts = from_environment("TVDSIM_BENCH_HOSTS", 10'000);
   for (auto _ : state) {
@@ -167,6 +192,10 @@ void run(benchmark::State& state, Parts parts) {
     for (const auto& vm : datacenter.setup().vms)
       running += datacenter.state(datacenter.vm(vm.name)) == models::VmState::running;
     state.counters["running"] = static_cast<double>(running);
+    count_ledger(state, engine.trace());
+    // What is not this thread's is the TPMs'.
+    state.counters["tpm_cpu_s"] =
+        processor_s(CLOCK_PROCESS_CPUTIME_ID) - processor_s(CLOCK_THREAD_CPUTIME_ID);
   }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

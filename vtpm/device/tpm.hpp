@@ -17,7 +17,7 @@
 //            more; a TPM that was never spoken to costs nothing but its name, then about 60 us; 10 kB per parked TPM.
 // Threads    execute() and power_cycle() of TPMs with different homes may run concurrently; a second thread in one home is our
 //            bug and aborts. create() may run beside them; everything else alone.
-// Leaves out TPM 1.2, physical presence, freshness: an old state loads (so do real vTPMs); segment parking; the fast curve.
+// Leaves out TPM 1.2, physical presence, freshness: an old state loads (so do real vTPMs); segment parking.
 // Source     libtpms 0.9.2; TCG TPM 2.0 Library 1.59.
 #pragma once
 

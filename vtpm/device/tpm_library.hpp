@@ -8,7 +8,7 @@
 // Invariant  a copy that is lent out is in one pair of hands.
 // Cost       loading a copy about 0.4 ms, once; borrowing one that came back nothing.
 // Threads    borrow() and give_back() from any; a copy from one thread at a time. entered() is how its user makes sure.
-// Leaves out TPM 1.2; the fast curve arithmetic that a private copy could be given.
+// Leaves out TPM 1.2.
 // Source     libtpms 0.9.2; memfd_create(2), dlopen(3): the same file opened twice is one set of globals.
 #pragma once
 

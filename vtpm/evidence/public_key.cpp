@@ -127,12 +127,19 @@ void PublicKey::finish(std::shared_ptr<evp_pkey_st> key) {
   if (!(rsa ? sound_rsa(key_.get()) : sound_ecc(key_.get())))
     refuse("TVD-527", "the key's numbers are not those of a key", kSoundNumbers);
   kind_ = rsa ? Kind::rsa : Kind::ecc;
+}
 
+Digest PublicKey::fingerprint() const {
   unsigned char* der = nullptr;
   const int size = i2d_PUBKEY(key_.get(), &der);
   TVDSIM_ASSERT(size > 0, "a sound key can be written");
-  fingerprint_ = hash(HashAlg::sha256, {Bytes(der, static_cast<std::size_t>(size))});
+  const Digest out = hash(HashAlg::sha256, {Bytes(der, static_cast<std::size_t>(size))});
   OPENSSL_free(der);
+  return out;
+}
+
+bool operator==(const PublicKey& a, const PublicKey& b) noexcept {
+  return EVP_PKEY_eq(a.key_.get(), b.key_.get()) == 1;
 }
 
 bool PublicKey::made_from(Bytes bytes) const { return hash(HashAlg::sha256, {bytes}) == source_; }

@@ -37,13 +37,11 @@ class PublicKey {
   // TPM2B_NAME's content: the name algorithm and the hash of the public area. Empty where the form has no public area.
   std::span<const std::uint8_t> name() const noexcept { return name_; }
   std::string pem() const;
-  // SHA-256 over the key's SubjectPublicKeyInfo: the same for every form of one key.
-  const Digest& fingerprint() const noexcept { return fingerprint_; }
+  // SHA-256 over the key's SubjectPublicKeyInfo: the same for every form of one key. Costs as much as parse.
+  Digest fingerprint() const;
   // Was it read from these very bytes? Then they need not be read again: a hash instead of 60 us.
   bool made_from(std::span<const std::uint8_t> bytes) const;
-  friend bool operator==(const PublicKey& a, const PublicKey& b) noexcept {
-    return a.fingerprint_ == b.fingerprint_;
-  }
+  friend bool operator==(const PublicKey& a, const PublicKey& b) noexcept;  // one key, in whatever forms
 
   const evp_pkey_st* handle() const noexcept { return key_.get(); }
 
@@ -57,7 +55,7 @@ class PublicKey {
   std::uint32_t bits_ = 0;
   std::optional<bool> restricted_signing_;
   std::vector<std::uint8_t> name_;
-  Digest fingerprint_, source_;
+  Digest source_;
 };
 
 }  // namespace tvdsim::vtpm

@@ -164,6 +164,23 @@ TEST(OneDecisionModule, WithEveryControlOffNothingIsStopped) {
   EXPECT_TRUE(lab.attach("ma1", "su-data").done());
 }
 
+TEST(OneDecisionModule, TheTimeOfADecisionIsBookedWhereItIsMadeAndOnlyIfAControlIsAsked) {
+  Lab on(figure3());
+  ASSERT_TRUE(on.start("ma1").done());
+  std::uint64_t core = 0, elsewhere = 0;
+  for (const auto& decision : on.decisions()) ++(decision.point == "core" ? core : elsewhere);
+  EXPECT_EQ(on.engine.trace().charged(sim::Cause::decision_core).count, core);
+  EXPECT_EQ(on.engine.trace().charged(sim::Cause::decision_dom0).count, elsewhere);
+
+  auto setup = figure3();
+  for (std::size_t i = 0; i < sim::kControls; ++i)
+    setup.controls.set(static_cast<Control>(i), ControlMode::off);
+  Lab off(setup);
+  ASSERT_TRUE(off.start("ma1").done());
+  EXPECT_EQ(off.engine.trace().charged(sim::Cause::decision_core).count, 0u);
+  EXPECT_EQ(off.engine.trace().charged(sim::Cause::decision_dom0).count, 0u);
+}
+
 // F-002
 TEST(BindTimeMediation, AMillionSignalsAfterOneBindAreOneDecision) {
   Lab lab(figure3());
