@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <cstdint>
 
 namespace tvdsim::models {
 
@@ -24,20 +23,6 @@ std::string Places::at(std::size_t offset) const {
   return fmt::format("{}:{}:{}", where_, line, column + 1);
 }
 
-namespace {
-
-bool is_xml_char(std::uint32_t c) {
-  return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c <= 0xd7ff) || (c >= 0xe000 && c <= 0xfffd) ||
-         (c >= 0x10000 && c <= 0x10ffff);
-}
-
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-// The code point at `offset` and its length; length 0 where the bytes are not UTF-8.
-struct CodePoint {
-  std::uint32_t value = 0;
-  std::size_t length = 0;
-};
 CodePoint code_point(std::string_view text, std::size_t offset) {
   const auto byte = [&](std::size_t i) {
     return offset + i < text.size() ? static_cast<std::uint32_t>(static_cast<unsigned char>(text[offset + i]))
@@ -55,6 +40,15 @@ CodePoint code_point(std::string_view text, std::size_t offset) {
   if (first < 0xc2 || first > 0xf4 || value < kLeast[length]) return {};
   return {value, length};
 }
+
+namespace {
+
+bool is_xml_char(std::uint32_t c) {
+  return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c <= 0xd7ff) || (c >= 0xe000 && c <= 0xfffd) ||
+         (c >= 0x10000 && c <= 0x10ffff);
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 class Scan {
  public:
@@ -202,5 +196,15 @@ class Scan {
 }  // namespace
 
 std::optional<TextProblem> text_problem(std::string_view text) { return Scan(text).run(); }
+
+std::size_t end_of_utf8(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const CodePoint c = code_point(text, at);
+    if (c.length == 0 || (c.value >= 0xd800 && c.value <= 0xdfff)) break;
+    at += c.length;
+  }
+  return at;
+}
 
 }  // namespace tvdsim::models

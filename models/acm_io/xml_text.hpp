@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,11 +32,21 @@ class Places {
 
 inline constexpr std::size_t kMaxPolicyText = std::size_t{8} << 20;
 
+// The code point at `offset` and how many bytes it takes; length 0 where the bytes are not UTF-8.
+struct CodePoint {
+  std::uint32_t value = 0;
+  std::size_t length = 0;
+};
+CodePoint code_point(std::string_view text, std::size_t offset);
+
 struct TextProblem {
   std::size_t offset;
   std::string message;
 };
 // The first thing that keeps the text from being well-formed UTF-8 XML of the kind that is read here.
 std::optional<TextProblem> text_problem(std::string_view text);
+
+// The first byte that is not part of a UTF-8 character; the text's length when all are.
+std::size_t end_of_utf8(std::string_view text);
 
 }  // namespace tvdsim::models
