@@ -13,17 +13,18 @@
 
 namespace tvdsim::pybind {
 
-void bind_errors(pybind11::module_& m);    // InputError and WorldError, translated
-void bind_units(pybind11::module_& m);     // quantities, did-you-mean
-void bind_policy(pybind11::module_& m);    // Policy and its decisions
-void bind_wall(pybind11::module_& m);      // one host's Chinese Wall
-void bind_spec(pybind11::module_& m);      // check, canonical form, catalogue
-void bind_run(pybind11::module_& m);       // run, replay, stop
-void bind_analyse(pybind11::module_& m);   // reachability
-void bind_analysis(pybind11::module_& m);  // explain, diff
-void bind_attacks(pybind11::module_& m);   // attacks, their orders, the matrix
-void bind_evidence(pybind11::module_& m);  // measurement logs and quotes
-void bind_tpm(pybind11::module_& m);       // real TPMs
+void bind_errors(pybind11::module_& m);           // InputError and WorldError, translated
+void bind_units(pybind11::module_& m);            // quantities, did-you-mean
+void bind_policy(pybind11::module_& m);           // Policy and its decisions
+void bind_wall(pybind11::module_& m);             // one host's Chinese Wall
+void bind_resource_labels(pybind11::module_& m);  // names and labels of resources
+void bind_spec(pybind11::module_& m);             // check, canonical form, catalogue
+void bind_run(pybind11::module_& m);              // run, replay, stop
+void bind_analyse(pybind11::module_& m);          // reachability
+void bind_analysis(pybind11::module_& m);         // explain, diff
+void bind_attacks(pybind11::module_& m);          // attacks, their orders, the matrix
+void bind_evidence(pybind11::module_& m);         // measurement logs and quotes
+void bind_tpm(pybind11::module_& m);              // real TPMs
 
 // Set by a signal or by stop(): the run under way ends at its next event and is kept as interrupted.
 std::atomic<bool>& stop_flag() noexcept;

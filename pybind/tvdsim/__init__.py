@@ -69,6 +69,7 @@ from .evidence import EventLog, ImaLog, Quote, QuoteVerdict
 from .explain import Explanation
 from .policy import Decision, Policy, Verdict, Wall
 from .replay import Replay, replay
+from .resources import ResourceLabels
 from .run import Run, RunInterrupted
 from .scenario import Scenario
 from .sweep import Sweep, sweep
@@ -82,7 +83,7 @@ __all__ = [
     "Image", "InputError", "InternalError", "KillBackend", "Label",
     "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "Quote",
     "QuoteVerdict", "ReadDisk",
-    "Regular", "RelabelDisk", "RelabelHost", "Replay", "RestartBackend", "RestartToolstack", "ResponseCode", "ResumeVm", "Run",
+    "Regular", "RelabelDisk", "RelabelHost", "Replay", "RestartBackend", "RestartToolstack", "ResourceLabels", "ResponseCode", "ResumeVm", "Run",
     "RunInterrupted", "RunProgram", "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac",
     "StartVm", "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "WorkerDied",

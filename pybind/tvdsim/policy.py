@@ -13,10 +13,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _core
 from .errors import Finding, InputError
+
+if TYPE_CHECKING:
+    from ._dry_run import Check
+    from .resources import ResourceLabels
 
 _Answer = Tuple[str, str, str, str, str]
 
@@ -202,6 +206,21 @@ class Policy:
         columns = self.vm_labels + [f"resource:{r}" for r in self.resource_labels]
         rows = [[str(self.may_share(a, b).verdict) for b in columns] for a in self.vm_labels]
         return _frames.matrix(rows, index=self.vm_labels, columns=columns)
+
+    def authorization(self) -> Any:
+        """Which host may run which VM, as a DataFrame of verdicts: host labels by VM labels."""
+        from . import _frames
+
+        rows = [[str(self.authorizes(host, vm).verdict) for vm in self.vm_labels] for host in self.vm_labels]
+        return _frames.matrix(rows, index=self.vm_labels, columns=self.vm_labels)
+
+    def dry_run(self, vm: str, host: Optional[str] = None, running: Iterable[str] = (), resources: Iterable[str] = (),
+                labels: Optional["ResourceLabels"] = None) -> List["Check"]:
+        """What the start of a VM would be told, changing nothing: by the host (the bootstrap label unless given), by each VM that
+        runs there (labels), and by each resource: a resource label, or ``file:…`` and the like, looked up in ``labels``."""
+        from . import _dry_run
+
+        return _dry_run.dry_run(self, vm, host, running, resources, labels)
 
     @property
     def plot(self) -> Any:

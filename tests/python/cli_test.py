@@ -71,7 +71,7 @@ def test_diff_exits_1_when_something_flips_and_0_when_nothing_does(here: Path) -
 def test_policy_shows_lints_tabulates_and_decides() -> None:
     assert "MA" in cli("policy", str(FIGURE3)).stdout
     assert cli("policy", "show", str(FIGURE3)).stdout == cli("policy", str(FIGURE3)).stdout
-    assert json.loads(cli("policy", "table", str(FIGURE3), "--json").stdout)["MA"]["SU"] == "deny"
+    assert json.loads(cli("policy", "table", str(FIGURE3), "--json").stdout)["sharing"]["MA"]["SU"] == "deny"
     assert cli("policy", "lint", str(POLICIES / "banks.xml")).returncode == 0
     assert cli("policy", "decide", str(FIGURE3), "MA", "SU").returncode == 1
     assert cli("policy", "decide", str(FIGURE3), "Management", "SU").returncode == 0

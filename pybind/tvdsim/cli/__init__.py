@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from typing import List, NoReturn, Optional, Sequence
+from typing import List, NoReturn, Optional, Sequence, Tuple
 
 from .. import _core
 from ..errors import Finding, InputError
@@ -40,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def parse(words: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
+    """What the words mean, and those that the verb does not know. ``InputError`` for words that mean nothing."""
+    from . import policy
+
+    return _parser().parse_known_args(policy.with_way(list(words)))
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs one verb; returns the exit status."""
     words: List[str] = list(sys.argv[1:] if argv is None else argv)
@@ -47,7 +54,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     with _io.reported(as_json) as outcome:
         if words and words[0] in _io.RAW_VERBS:
             return importlib.import_module(f"{__name__}.{words[0]}").raw(words[1:])  # type: ignore[no-any-return]
-        args, rest = _parser().parse_known_args(words)
+        args, rest = parse(words)
         if rest and args.verb in _io.SCRIPT_VERBS:
             args.arguments += rest
         elif rest:

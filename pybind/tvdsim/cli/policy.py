@@ -1,54 +1,84 @@
-"""An sHype policy: what it says, what is odd about it, who may share with whom.
+"""A policy: what it says, what is odd about it, what it decides. And the labels of resources.
 
-    tvdsim policy show FILE            labels with their types, conflict sets (`tvdsim policy FILE` is the same)
-    tvdsim policy lint FILE            what is odd; exit 1 if anything is
-    tvdsim policy table FILE           who may share with whom
-    tvdsim policy decide FILE A B      may A and B share? exit 1 if not; resource:NAME is a resource
-    tvdsim policy decide FILE --host SYS VM   may a host labelled SYS run VM?
+    tvdsim policy show FILE                labels with their types, conflict sets (`tvdsim policy FILE` is the same)
+    tvdsim policy lint FILE                what is odd; exit 1 if anything is
+    tvdsim policy table FILE               who may share with whom, which host may run which VM
+    tvdsim policy decide FILE A B          may A and B share? exit 1 if not; resource:NAME is a resource
+    tvdsim policy decide FILE VM --host SYS        may a host labelled SYS run VM?
+    tvdsim policy decide FILE VM --beside LABEL    may VM start where LABEL runs?
+    tvdsim policy dry-run FILE VM --host SYS --running LABEL --resource file:/a.img --labels LABELS
+    tvdsim policy resources LABELS [RESOURCE]      a resource label file; with --set, --remove: changed
+
+Exit status: 0 fine or permitted, 1 odd or denied, 2 your input.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any, Dict, List
+import os
+from typing import Any, List, Optional
 
 from ..errors import Finding, InputError
-from ..policy import Policy
-from . import _io
+from ..policy import Decision, Policy
+from ..resources import ResourceLabels, resource_name
+from . import _io, _policy_text
 
-_WAYS = ("show", "lint", "table", "decide")
+WAYS = ("show", "lint", "table", "decide", "dry-run", "resources")
+
+
+def with_way(words: List[str]) -> List[str]:
+    """`policy FILE` is `policy show FILE`."""
+    if words[:1] != ["policy"]:
+        return words
+    rest = [w for w in words[1:] if w != "--json"]
+    if not rest or rest[0] in (*WAYS, "-h", "--help"):
+        return words
+    return ["policy", "show", *words[1:]]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", metavar="[show|lint|table|decide] FILE [LABEL …]", nargs="+")
-    parser.add_argument("--host", metavar="LABEL", help="decide: authorization on a host of this label")
-    parser.add_argument("--mode", choices=("strict", "xen33"), default="strict")
+    ways = parser.add_subparsers(dest="way", metavar="|".join(WAYS), required=True)
+
+    def way(name: str, text: str, file: str = "FILE") -> argparse.ArgumentParser:
+        own = ways.add_parser(name, help=text, description=text)
+        own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="the result as JSON on standard output")
+        own.add_argument("file", metavar=file)
+        if name != "resources":
+            own.add_argument("--mode", choices=("strict", "xen33"), default="strict")
+        return own
+
+    way("show", "labels with their types, conflict sets")
+    way("lint", "what is odd about it; exit 1 if anything is")
+    table = way("table", "who may share with whom, which host may run which VM")
+    table.add_argument("--csv", action="store_true", help="one row per pair, with the rule")
+    decide = way("decide", "one decision with its reason; exit 1 if it is no")
+    decide.add_argument("labels", metavar="LABEL", nargs="+")
+    decide.add_argument("--host", metavar="LABEL", help="may a host of this label run it?")
+    decide.add_argument("--beside", metavar="LABEL", action="append", help="may it start where this runs? (again for more)")
+    dry = way("dry-run", "what the start of a VM would be told; changes nothing; exit 1 if anything refuses")
+    dry.add_argument("vm", metavar="VM_LABEL")
+    dry.add_argument("--host", metavar="LABEL", help="the host's label (the bootstrap label unless told)")
+    dry.add_argument("--running", metavar="LABEL", action="append", default=[], help="a VM of this label runs there")
+    dry.add_argument("--resource", metavar="RESOURCE", action="append", default=[], help="a resource label, or phy: file: tap: vlan:")
+    dry.add_argument("--labels", metavar="LABELS", help="the resource label file in which those are looked up")
+    labels = way("resources", "a resource label file: every label, one, or a change; exit 1 if the one has no label", "LABELS")
+    labels.add_argument("resource", metavar="RESOURCE", nargs="?")
+    labels.add_argument("--set", metavar="LABEL", help="label it: ACM:policy:label")
+    labels.add_argument("--remove", action="store_true", help="take its label away")
+    labels.add_argument("--old", metavar="LABEL", help="the label that it has now; without this, it must have none")
+    labels.add_argument("--policy", metavar="FILE", help="the label must be one of this policy")
 
 
 def perform(args: argparse.Namespace) -> int:
-    words: List[str] = list(args.words)
-    way = words.pop(0) if words[0] in _WAYS and len(words) > 1 else "show"
-    policy = Policy.load(words[0], args.mode)
-    labels = words[1:]
-    wanted = 0 if way != "decide" else 1 if args.host else 2
-    if len(labels) != wanted:
-        raise InputError(Finding("TVD-104", f"policy {way}", f"{len(labels)} labels are given; {wanted} are needed."))
-    if way == "decide":
-        return _decide(args, policy, labels)
-    if way == "lint":
-        return _lint(args, policy)
-    if way == "table":
-        _io.emit(args, _table(policy), table_text(policy))
-    else:
+    if args.way == "resources":
+        return _resources(args)
+    policy = Policy.load(args.file, args.mode)
+    if args.way == "show":
         _io.emit(args, {**policy._facts, "mode": policy.mode}, str(policy))
-    return _io.FINE
-
-
-def _decide(args: argparse.Namespace, policy: Policy, labels: List[str]) -> int:
-    answer = policy.authorizes(args.host, labels[0]) if args.host else policy.may_share(*labels)
-    data = {"verdict": str(answer.verdict), "rule": answer.rule, "reason": answer.reason}
-    _io.emit(args, data, str(answer))
-    return _io.FINE if answer else _io.NO
+        return _io.FINE
+    if args.way == "table":
+        return _table(args, policy)
+    return {"lint": _lint, "decide": _decide, "dry-run": _dry_run}[args.way](args, policy)
 
 
 def _lint(args: argparse.Namespace, policy: Policy) -> int:
@@ -57,21 +87,79 @@ def _lint(args: argparse.Namespace, policy: Policy) -> int:
     return _io.NO if found else _io.FINE
 
 
-def _columns(policy: Policy) -> List[str]:
-    return policy.vm_labels + [f"resource:{r}" for r in policy.resource_labels]
+def _table(args: argparse.Namespace, policy: Policy) -> int:
+    if args.csv and args.json:
+        raise InputError(Finding("TVD-103", "policy table", "--csv and --json are two answers.", "one of them"))
+    _io.emit(args, _policy_text.tables(policy) if args.json else None,
+             _policy_text.tables_csv(policy) if args.csv else _policy_text.tables_text(policy))
+    return _io.FINE
 
 
-def _table(policy: Policy) -> Dict[str, Any]:
-    return {a: {b: str(policy.may_share(a, b).verdict) for b in _columns(policy)} for a in policy.vm_labels}
+def _decide(args: argparse.Namespace, policy: Policy) -> int:
+    answer = _answer(policy, args.labels, args.host, args.beside)
+    _io.emit(args, {"verdict": str(answer.verdict), "rule": answer.rule, "reason": answer.reason}, str(answer))
+    return _io.FINE if answer else _io.NO
 
 
-def table_text(policy: Policy) -> str:
-    """Who may share with whom, as a matrix of characters with a numbered head."""
-    columns = _columns(policy)
-    width = max((len(c) for c in columns), default=0)
-    number = len(str(len(columns)))
-    lines = [f"{i:>{number}}  {name}" for i, name in enumerate(columns, 1)]
-    head = " " * (width + 2) + " ".join(f"{i:>{number}}" for i in range(1, len(columns) + 1))
-    rows = [f"{a:<{width}}  " + " ".join(f"{'●' if policy.may_share(a, b) else '·':>{number}}" for b in columns)
-            for a in policy.vm_labels]
-    return "\n".join(["● may share, · may not", *lines, head, *rows])
+def _answer(policy: Policy, labels: List[str], host: Optional[str], beside: Optional[List[str]]) -> Decision:
+    if host and beside:
+        raise InputError(Finding("TVD-103", "policy decide", "--host and --beside are two questions.", "policy dry-run asks both"))
+    wanted = 1 if host or beside else 2
+    if len(labels) != wanted:
+        raise InputError(Finding("TVD-104", "policy decide", f"{len(labels)} labels are given; {wanted} are needed.",
+                                 "A B, VM --host SYS, or VM --beside LABEL"))
+    if host:
+        return policy.authorizes(host, labels[0])
+    return policy.wall(running=beside).start(labels[0]) if beside else policy.may_share(*labels)
+
+
+def _dry_run(args: argparse.Namespace, policy: Policy) -> int:
+    labels = ResourceLabels.load(args.labels) if args.labels else None
+    checks = policy.dry_run(args.vm, args.host, args.running, args.resource, labels)
+    permitted = all(checks)
+    data = {"verdict": "permit" if permitted else "deny", "checks": [c.to_json() for c in checks]}
+    _io.emit(args, data, _policy_text.checks_text(checks))
+    return _io.FINE if permitted else _io.NO
+
+
+def _resources(args: argparse.Namespace) -> int:
+    changes = args.set is not None or args.remove
+    if (changes and not args.resource) or (args.set is not None and args.remove) or (not changes and (args.old or args.policy)):
+        raise InputError(Finding("TVD-103", "policy resources", "a change is RESOURCE with --set LABEL or with --remove; "
+                                 "--old and --policy go with a change.", "tvdsim policy resources --help"))
+    if changes:
+        return _change(args)
+    labels = ResourceLabels.load(args.file)
+    if not args.resource:
+        rows = [{"resource": r, "label": l} for r, l in labels.items()]
+        wide = max((len(_policy_text.printable(r)) for r, _ in labels.items()), default=0)
+        _io.emit(args, rows, "\n".join(f"{_policy_text.printable(r):<{wide}}  {l}" for r, l in labels.items()) or "no resource is labelled")
+        return _io.FINE
+    label = labels.get(args.resource)
+    _io.emit(args, {"resource": resource_name(args.resource), "label": label}, label or "no label")
+    return _io.FINE if label else _io.NO
+
+
+def _change(args: argparse.Namespace) -> int:
+    """A new file begins with its first label; an absent one has nothing to remove."""
+    labels = ResourceLabels.load(args.file) if args.remove or os.path.lexists(args.file) else ResourceLabels()
+    if args.remove:
+        if not args.old:
+            raise InputError(Finding("TVD-104", "policy resources", "--remove needs --old: the label that goes.",
+                                     f"tvdsim policy resources {args.file} {args.resource}"))
+        labels.remove(args.resource, args.old)
+    else:
+        labels.set(args.resource, args.set, args.old)
+        if args.policy:
+            _must_be_defined(labels, args.resource, Policy.load(args.policy))
+    labels.save(args.file)
+    now: Any = labels.get(args.resource)
+    _io.emit(args, {"resource": resource_name(args.resource), "label": now}, now or "no label")
+    return _io.FINE
+
+
+def _must_be_defined(labels: ResourceLabels, resource: str, policy: Policy) -> None:
+    standing, _ = labels.standing(resource, policy)
+    if standing not in ("labelled", "nobody"):
+        raise InputError(Finding("TVD-101", resource, f"`{labels.get(resource)}` is no resource label of policy `{policy.name}`.",
+                                 f"known: {', '.join(f'ACM:{policy.name}:{l}' for l in policy.resource_labels)}"))
