@@ -42,10 +42,10 @@ def dry_run(policy: "Policy", vm: str, host: Optional[str], running: Iterable[st
             labels: Optional["ResourceLabels"]) -> List[Check]:
     system = policy.bootstrap if host is None else host
     neighbours = list(running)
-    policy.wall(running=[system, *neighbours])  # those that run may run together, or the question makes no sense
+    policy.wall(policy.mode, running=[system, *neighbours])  # those that run may run together, or the question makes no sense
     checks = [Check("host", vm, "host", system, policy.authorizes(system, vm))]
     for name, label in [("control domain", system), *(("running VM", label) for label in neighbours)]:
-        checks.append(Check("beside", vm, name, label, policy.wall(running=[label]).start(vm)))
+        checks.append(Check("beside", vm, name, label, policy.wall(policy.mode, running=[label]).start(vm)))
     return checks + [_resource(policy, vm, resource, labels) for resource in resources]
 
 

@@ -197,6 +197,17 @@ def test_decide_answers_three_questions_with_status_0_1_and_2() -> None:
         assert made.returncode == 2 and made.stderr.startswith("error[TVD-") and made.stdout == ""
 
 
+def test_what_only_xen_accepted_is_decided_as_xen_did(tmp_path: Path) -> None:
+    torn = tmp_path / "torn.xml"
+    torn.write_text(re.sub(r"(<Name>Auditor</Name>.*?</SimpleTypeEnforcementTypes>)",
+                           r"\1<ChineseWallTypes><Type>North</Type><Type>South</Type></ChineseWallTypes>",
+                           Path(BANKS_FILE).read_text(), count=1, flags=re.S))
+    assert cli("policy", "decide", str(torn), "North", "--beside", "Auditor").returncode == 2
+    for verb, more in (("decide", ["--beside", "Auditor"]), ("dry-run", ["--running", "Auditor"])):
+        assert cli("policy", verb, str(torn), "North", *more, "--mode", "xen33").returncode == 0, verb
+    assert cli("policy", "decide", str(torn), "Auditor", "--beside", "North", "--mode", "xen33").returncode == 1
+
+
 def test_lint_is_0_for_a_sound_policy_1_for_an_odd_one_2_for_a_bad_one(tmp_path: Path) -> None:
     odd, bad = tmp_path / "odd.xml", tmp_path / "bad.xml"
     odd.write_text(Path(BANKS_FILE).read_text().replace("</SimpleTypeEnforcementTypes>", "<Type>Idle</Type></SimpleTypeEnforcementTypes>", 1))

@@ -110,7 +110,7 @@ def _answer(policy: Policy, labels: List[str], host: Optional[str], beside: Opti
                                  "A B, VM --host SYS, or VM --beside LABEL"))
     if host:
         return policy.authorizes(host, labels[0])
-    return policy.wall(running=beside).start(labels[0]) if beside else policy.may_share(*labels)
+    return policy.wall(policy.mode, running=beside).start(labels[0]) if beside else policy.may_share(*labels)
 
 
 def _dry_run(args: argparse.Namespace, policy: Policy) -> int:
