@@ -28,9 +28,10 @@ if(TVDSIM_SANITIZE)
 endif()
 
 # One library per folder: tvdsim_library(NAME sim_base SOURCES … USES tvdsim::… PRIVATE third::party …)
-# USES is what its headers may include (public); PRIVATE stays in its .cpp files.
+# USES is what its headers may include (public); PRIVATE stays in its .cpp files. APART: helpers of one name stand in several of its
+# files, which are then compiled one by one also where a build joins the files of a folder (CMAKE_UNITY_BUILD).
 function(tvdsim_library)
-  cmake_parse_arguments(arg "" "NAME" "SOURCES;USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "APART" "NAME" "SOURCES;USES;PRIVATE" ${ARGN})
   if(arg_SOURCES)
     add_library(tvdsim_${arg_NAME} STATIC ${arg_SOURCES})
     target_link_libraries(tvdsim_${arg_NAME} PUBLIC tvdsim_options ${arg_USES} PRIVATE ${arg_PRIVATE})
@@ -40,5 +41,8 @@ function(tvdsim_library)
   endif()
   add_library(tvdsim::${arg_NAME} ALIAS tvdsim_${arg_NAME})
   set_target_properties(tvdsim_${arg_NAME} PROPERTIES EXPORT_NAME ${arg_NAME})
+  if(arg_APART)
+    set_target_properties(tvdsim_${arg_NAME} PROPERTIES UNITY_BUILD OFF)
+  endif()
   set_property(GLOBAL APPEND PROPERTY TVDSIM_LIBRARIES ${arg_NAME})  # what cmake/install.cmake installs
 endfunction()

@@ -6,6 +6,7 @@
 
 #include "models/acm/monitor.hpp"
 #include "models/acm/wall.hpp"
+#include "models/acm_io/canonical.hpp"
 #include "scenarios/diff.hpp"
 
 namespace tvdsim::scenarios {
@@ -171,12 +172,6 @@ std::string title(const Policy& policy) {
   return fmt::format("{} {}.{}", def.name, def.version.major, def.version.minor);
 }
 
-std::string hex(const models::Digest& digest) {
-  std::string out;
-  for (const auto byte : digest) out += fmt::format("{:02x}", byte);
-  return out;
-}
-
 }  // namespace
 
 Inventory inventory_of(const Spec& spec) {
@@ -188,7 +183,7 @@ Inventory inventory_of(const Spec& spec) {
 }
 
 PolicyDiff diff_policies(const Policy& before, const Policy& after, const Inventory& inventory) {
-  return {title(before), title(after), hex(before.digest()), hex(after.digest()),
+  return {title(before), title(after), models::to_hex(before.digest()), models::to_hex(after.digest()),
           Comparison(before, after, inventory).flips()};
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "models/acm_io/canonical.hpp"
 #include "scenarios/build.hpp"
 #include "scenarios/build_info.hpp"
 #include "scenarios/json.hpp"
@@ -15,12 +16,6 @@
 
 namespace tvdsim::scenarios {
 namespace {
-
-std::string hex(const models::Digest& digest) {
-  std::string out;
-  for (const auto byte : digest) out += fmt::format("{:02x}", byte);
-  return out;
-}
 
 [[noreturn]] void no_manifest(const std::string& path, std::string message) {
   throw sim::InputError(
@@ -59,7 +54,7 @@ Manifest begin_manifest(const Spec& spec, std::string_view argv, const std::vect
     if (!policy) continue;
     const auto& def = policy->def();
     manifest.policies.push_back(
-        {def.name, fmt::format("{}.{}", def.version.major, def.version.minor), hex(policy->digest())});
+        {def.name, fmt::format("{}.{}", def.version.major, def.version.minor), models::to_hex(policy->digest())});
   }
   manifest.flow_backend =
       sim::choose_flow_backend(&manifest.flow_backend_reason) == sim::FlowBackend::shim ? "shim" : "comm";

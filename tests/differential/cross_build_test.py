@@ -46,7 +46,7 @@ def build(variant: str) -> Path:
     c, cxx, flags = VARIANTS[variant]
     folder = BUILD / "cross" / variant
     folder.mkdir(parents=True, exist_ok=True)
-    options = [f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cxx}", f"-DCMAKE_CXX_FLAGS={flags}", "-DCMAKE_BUILD_TYPE=",
+    options = [f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cxx}", f"-DCMAKE_CXX_FLAGS={flags}", "-DCMAKE_BUILD_TYPE=", "-DCMAKE_UNITY_BUILD=ON",
                "-DTVDSIM_TESTS=OFF", "-DTVDSIM_PYTHON=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]  # fmt: skip
     checked(["cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja", *options])
     checked(["cmake", "--build", str(folder), "--target", "tvdsim-run", "--parallel", str(os.cpu_count() or 1)])

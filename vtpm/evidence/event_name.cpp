@@ -11,7 +11,7 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kLongestName = 256;
+constexpr std::size_t kLongestText = 256;
 constexpr std::size_t kVariableHead =
     32;  // UEFI_VARIABLE_DATA: GUID, then the lengths of the name and of the data
 
@@ -20,7 +20,7 @@ bool printable(std::uint8_t c) { return c >= 0x20 && c < 0x7f; }
 // Printable ASCII, NULs at its end aside. Nothing for anything else.
 std::optional<std::string> ascii(Bytes data) {
   while (!data.empty() && data.back() == 0) data = data.first(data.size() - 1);
-  if (data.empty() || data.size() > kLongestName || !std::all_of(data.begin(), data.end(), printable))
+  if (data.empty() || data.size() > kLongestText || !std::all_of(data.begin(), data.end(), printable))
     return std::nullopt;
   return std::string(data.begin(), data.end());
 }

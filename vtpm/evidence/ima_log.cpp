@@ -15,7 +15,7 @@ using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::size_t kLongestTemplateName = 255, kLongestLegacyName = 255;
 
-std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view text_in(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 // The data of template `ima` carry no length: 20 bytes of digest, then the name; hashed with the name filled up to 256.
 void read_legacy_data(ImaEntry& entry, Reader& in) {
@@ -37,7 +37,7 @@ ImaEntry read_binary_entry(Reader& in) {
   entry.template_hash = Digest(in.take(20, "the template hash"));
   const std::uint32_t length = in.u32("the template name's length");
   if (length > kLongestTemplateName) in.refuse("TVD-512", fmt::format("a template name of {} bytes", length));
-  const std::string_view name = as_text(in.take(length, "the template's name"));
+  const std::string_view name = text_in(in.take(length, "the template's name"));
   entry.shape = find_ima_template(name);
   if (!entry.shape) in.refuse("TVD-512", fmt::format("the template {:?} is not known", name));
   if (entry.shape->fields.front() == ImaField::d) {
@@ -76,7 +76,7 @@ ImaLog ImaLog::parse(Bytes bytes) {
   ImaLog log;
   log.ascii_ = bytes[0] == ' ' || (bytes[0] >= '0' && bytes[0] <= '9');
   if (log.ascii_) {
-    std::string_view rest = as_text(bytes);
+    std::string_view rest = text_in(bytes);
     for (std::size_t number = 1; !rest.empty(); ++number) {
       const auto end = rest.find('\n');
       log.entries_.push_back(parse_ima_line(rest.substr(0, end), number));
