@@ -5,17 +5,24 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace tvdsim::models {
 
 namespace {
 
 using Names = std::vector<std::string>;
+using Known = std::unordered_set<std::string_view>;
 
 class Check {
  public:
   Check(const PolicyDef& def, PolicyMode mode, sim::Findings& findings)
-      : def_(def), strict_(mode == PolicyMode::strict), findings_(findings) {}
+      : def_(def),
+        strict_(mode == PolicyMode::strict),
+        findings_(findings),
+        ste_types_(def.ste_types.begin(), def.ste_types.end()),
+        wall_types_(def.wall_types.begin(), def.wall_types.end()) {}
 
   void all() {
     sizes();
@@ -129,21 +136,21 @@ class Check {
             "TVD-313", at(label.where), fmt::format("the {} `{}` is defined twice.", kind, label.name),
             it->second->where.empty() ? "" : fmt::format("first defined at {}", it->second->where));
       }
-      label_types(kind, label, "STE type", label.ste, label.ste_at, def_.ste_types);
-      label_types(kind, label, "wall type", label.wall, label.wall_at, def_.wall_types);
+      label_types(kind, label, "STE type", label.ste, label.ste_at, def_.ste_types, ste_types_);
+      label_types(kind, label, "wall type", label.wall, label.wall_at, def_.wall_types, wall_types_);
     }
   }
 
   void label_types(std::string_view kind, const LabelDef& label, std::string_view type_kind,
-                   const Names& types, const Names& places, const Names& known) {
+                   const Names& types, const Names& places, const Names& defined, const Known& known) {
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i < types.size(); ++i) {
       if (types[i].empty()) continue;
-      if (std::ranges::find(known, types[i]) == known.end()) {
+      if (!known.contains(types[i])) {
         findings_.error("TVD-314", at(places, i, label.where),
                         fmt::format("the {} `{}` carries the {} `{}`, which is not defined.", kind,
                                     label.name, type_kind, types[i]),
-                        sim::suggest(types[i], known));
+                        sim::suggest(types[i], defined));
       }
       if (!seen.insert(types[i]).second) {
         findings_.warning(
@@ -179,7 +186,7 @@ class Check {
       for (std::size_t i = 0; i < set.types.size(); ++i) {
         const std::string& type = set.types[i];
         if (type.empty()) continue;
-        if (std::ranges::find(def_.wall_types, type) == def_.wall_types.end()) {
+        if (!wall_types_.contains(type)) {
           findings_.warning(
               "TVD-314", at(set.types_at, i, set.where),
               fmt::format(
@@ -202,15 +209,20 @@ class Check {
   }
 
   void self_conflicts() {
-    const std::set<std::string_view> defined(def_.wall_types.begin(), def_.wall_types.end());
+    std::unordered_map<std::string_view, std::vector<std::size_t>> naming;  // the sets that name a type
+    for (std::size_t i = 0; i < def_.conflict_sets.size(); ++i) {
+      for (const std::string& type : def_.conflict_sets[i].types) naming[type].push_back(i);
+    }
     for (const LabelDef& label : def_.vm_labels) {
-      const std::set<std::string_view> own(label.wall.begin(), label.wall.end());
-      for (const ConflictSetDef& set : def_.conflict_sets) {
-        std::set<std::string_view> both;
-        for (const std::string& type : set.types) {
-          if (!type.empty() && own.contains(type) && defined.contains(type)) both.insert(type);
-        }
+      std::map<std::size_t, std::set<std::string_view>> met;  // of each set, the label's own types
+      for (const std::string& type : label.wall) {
+        const auto sets = naming.find(type);
+        if (type.empty() || sets == naming.end() || !wall_types_.contains(type)) continue;
+        for (const std::size_t set : sets->second) met[set].insert(type);
+      }
+      for (const auto& [index, both] : met) {
         if (both.size() < 2) continue;
+        const ConflictSetDef& set = def_.conflict_sets[index];
         objection("TVD-316", at(label.where),
                   fmt::format("the VM label `{}` carries `{}`, which conflict set `{}` keeps apart.",
                               label.name, fmt::join(both, "` and `"), set.name),
@@ -252,6 +264,7 @@ class Check {
   const PolicyDef& def_;
   bool strict_;
   sim::Findings& findings_;
+  Known ste_types_, wall_types_;
 };
 
 }  // namespace

@@ -84,9 +84,15 @@ std::string_view prefix_of(std::string_view name) {
 
 // The namespace that a prefix ("" for none) stands for at a node.
 std::string_view namespace_of(pugi::xml_node node, std::string_view prefix) {
-  const std::string key = prefix.empty() ? "xmlns" : fmt::format("xmlns:{}", prefix);
+  constexpr std::string_view kKey = "xmlns";
   for (; node; node = node.parent()) {
-    if (const auto attribute = node.attribute(key.c_str())) return attribute.value();
+    for (const auto& attribute : node.attributes()) {
+      const std::string_view name = attribute.name();
+      if (!name.starts_with(kKey)) continue;
+      const std::string_view rest = name.substr(kKey.size());
+      if (prefix.empty() ? rest.empty() : rest.starts_with(':') && rest.substr(1) == prefix)
+        return attribute.value();
+    }
   }
   return {};
 }
