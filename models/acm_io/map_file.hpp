@@ -15,6 +15,7 @@
 // Source     Xen 3.3 to 4.1, ACM policy compiler.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,20 +28,23 @@ namespace tvdsim::models {
 
 struct PolicyMap {
   struct Row {
-    std::string label;
+    std::string label{};
     bool resource = false;
-    std::vector<std::string> ste, wall;  // as listed; wall is empty for a resource
+    std::vector<std::string> ste{}, wall{};  // as listed; wall is empty for a resource
     friend bool operator==(const Row&, const Row&) = default;
   };
-  std::string policy;
+  std::string policy{};
   bool has_ste = false, has_wall = false;
-  std::vector<std::string> ste_types, wall_types;  // by column
-  std::vector<Row> rows;        // by row: `__UNLABELED__` or `__NULL_LABEL__`, VM labels, resource labels
+  std::vector<std::string> ste_types{}, wall_types{};  // by column
+  std::vector<Row> rows{};      // by row: `__UNLABELED__` or `__NULL_LABEL__`, VM labels, resource labels
   std::uint32_t vm_labels = 0;  // rows below this are VM labels
   friend bool operator==(const PolicyMap&, const PolicyMap&) = default;
 };
 
-// Throws InputError (TVD-336) when a name is empty or has a blank or a control character in it.
+inline constexpr std::size_t kMaxMapWord = 255;  // bytes
+
+// Throws InputError (TVD-336) when a name is empty, longer than a word may be, has a blank or a control character in it, or
+// begins with #.
 std::string write_policy_map(const Policy& policy);
 
 // Every line that is wrong is one finding at "<where>:<line>"; the map is empty when one of them is an error.
