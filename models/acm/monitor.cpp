@@ -216,9 +216,10 @@ Monitor::Answer Monitor::ask_wall(const Request& request) const noexcept {
 
 // The VM that makes `set` exclude `type`: it meets the set and does not carry the type. Running ones before reserved ones.
 VmId Monitor::blocker(std::uint32_t set, std::uint32_t type, bool from_history) const noexcept {
+  const auto types = policy_->conflict_set(set);
   const auto excludes = [&](LabelId label) {
     const auto row = policy_->wall(label);
-    return meet(row, policy_->conflict_set(set)) && !has_bit(row, type);
+    return !has_bit(row, type) && meet(row, types);
   };
   if (from_history) {
     for (std::uint32_t label = 0; label < state_->last_ran.size(); ++label) {

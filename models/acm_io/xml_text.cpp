@@ -77,6 +77,11 @@ class Scan {
 
   void characters() {
     for (std::size_t i = 0; i < text_.size() && !problem_;) {
+      const auto byte = static_cast<unsigned char>(text_[i]);
+      if (byte >= 0x20 && byte < 0x80) {  // nearly all of them
+        ++i;
+        continue;
+      }
       const CodePoint c = code_point(text_, i);
       if (c.length == 0) return fail(i, "the text is not UTF-8 here.");
       if (!is_xml_char(c.value))
