@@ -39,6 +39,7 @@ THIRD_PARTY: dict[str, str] = {
     "libtpms/": r"vtpm/device/(libtpms_device|tpm_library)\.cpp",
     "pugixml.hpp": r"models/acm_io/\w+\.cpp",
     "sqlite3.h": r"(sim/trace|models/attestation|scenarios)/(\w+/)?\w+\.cpp",
+    "immintrin.h": r"models/acm/share_table\.cpp",
     "openssl/": r"(sim/trace|models/acm_io|models/host|netsim|vtpm/\w+|scenarios)/(\w+/)?\w+\.cpp",
     "fmt/": r"[\w/]+\.cpp",
     "nlohmann/": r"(scenarios|pybind|tests)/[\w/]+\.cpp",
