@@ -123,6 +123,27 @@ class Policy:
         """Reads XML text; ``mode="xen33"`` accepts what Xen's compiler accepted."""
         return cls(text, mode, "policy")
 
+    @classmethod
+    def from_binary(cls, data: bytes, names: Optional[str] = None, mode: str = "strict", where: str = "binary",
+                    names_where: str = "map") -> "Policy":
+        """Reads Xen's binary format 4. ``names`` is the text of its map file; without it, names are made up.
+
+        ``InputError`` TVD-330 to TVD-337: what is wrong, and at which offset."""
+        return cls(_core.decompile(data, where, names, names_where, mode), mode, where)
+
+    def to_binary(self) -> bytes:
+        """Xen's binary format 4, as Xen's own compiler wrote it. ``loads_in_xen`` says whether a hypervisor would take it."""
+        return _core.policy_binary(self._core, self.xml)
+
+    def to_map(self) -> str:
+        """The map file beside the binary: its names. ``InputError`` TVD-336 for names that it cannot carry."""
+        return _core.policy_map(self._core)
+
+    @property
+    def loads_in_xen(self) -> bool:
+        """Would Xen's hypervisor take the binary? Not without wall types: it looks for its parts in the wrong places."""
+        return _core.binary_loads(self._core)
+
     def __reduce__(self) -> Tuple[type, Tuple[str, str, str]]:
         return (Policy, (self.xml, self.mode, self.where))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -195,6 +196,37 @@ def test_decide_answers_three_questions_with_status_0_1_and_2() -> None:
     for words in (["North"], ["North", "South", "Auditor"], ["North", "--host", "North", "--beside", "South"], ["North", "Sout"]):
         made = cli("policy", "decide", BANKS_FILE, *words)
         assert made.returncode == 2 and made.stderr.startswith("error[TVD-") and made.stdout == ""
+
+
+def test_compile_and_decompile_give_the_decisions_back(tmp_path: Path) -> None:
+    binary, names = str(tmp_path / "banks.bin"), str(tmp_path / "banks.map")
+    assert cli("policy", "compile", BANKS_FILE, "-o", binary, "--map", names).returncode == 0
+    assert Path(binary).read_bytes() == BANKS.to_binary() and Path(names).read_text() == BANKS.to_map()
+    made = cli("policy", "decompile", binary, "--map", names)
+    assert made.returncode == 0, made.stderr
+    again = tvd.Policy.parse(made.stdout)
+    assert again.vm_labels == BANKS.vm_labels
+    assert again.resource_labels == [r for r in BANKS.resource_labels if r != "__UNLABELED__"], "the format has one row for both kinds"
+    assert again.authorization().equals(BANKS.authorization())
+    for a, b in itertools.product(BANKS.vm_labels, BANKS.vm_labels + [f"resource:{r}" for r in BANKS.resource_labels]):
+        assert bool(again.may_share(a, b)) == bool(BANKS.may_share(a, b)), (a, b)
+    for a in BANKS.vm_labels:
+        for b in BANKS.vm_labels:
+            assert bool(again.wall(running=[a]).start(b)) == bool(BANKS.wall(running=[a]).start(b))
+    assert len(tvd.Policy.from_binary(BANKS.to_binary()).vm_labels) == len(BANKS.vm_labels), "without the map, names are made up"
+
+
+def test_what_xen_would_not_load_is_not_compiled_and_a_cut_binary_is_told(tmp_path: Path) -> None:
+    text = FIGURE3.read_text()
+    alone = re.sub(r"<ChineseWall\b.*?</ChineseWall>", "", text, flags=re.S)
+    alone = re.sub(r"<ChineseWallTypes>.*?</ChineseWallTypes>", "", alone, flags=re.S)
+    (tmp_path / "ste.xml").write_text(alone)
+    made = cli("policy", "compile", str(tmp_path / "ste.xml"), "-o", str(tmp_path / "ste.bin"))
+    assert made.returncode == 1 and "no wall types" in made.stdout and not (tmp_path / "ste.bin").exists()
+    (tmp_path / "cut.bin").write_bytes(BANKS.to_binary()[:-8])
+    cut = cli("policy", "decompile", str(tmp_path / "cut.bin"))
+    assert cut.returncode == 2 and "error[TVD-33" in cut.stderr and "cut.bin" in cut.stderr and cut.stdout == ""
+    assert cli("policy", "decompile", str(tmp_path / "none.bin")).returncode == 2
 
 
 def test_what_only_xen_accepted_is_decided_as_xen_did(tmp_path: Path) -> None:

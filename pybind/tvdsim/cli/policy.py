@@ -7,6 +7,8 @@
     tvdsim policy decide FILE VM --host SYS        may a host labelled SYS run VM?
     tvdsim policy decide FILE VM --beside LABEL    may VM start where LABEL runs?
     tvdsim policy dry-run FILE VM --host SYS --running LABEL --resource file:/a.img --labels LABELS
+    tvdsim policy compile FILE -o OUT --map MAP    Xen's binary format 4 and its map file
+    tvdsim policy decompile BINARY --map MAP       the XML again
     tvdsim policy resources LABELS [RESOURCE]      a resource label file; with --set, --remove: changed
 
 Exit status: 0 fine or permitted, 1 odd or denied, 2 your input.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any, List, Optional
 
 from ..errors import Finding, InputError
@@ -23,7 +26,7 @@ from ..policy import Decision, Policy
 from ..resources import ResourceLabels, resource_name
 from . import _io, _policy_text
 
-WAYS = ("show", "lint", "table", "decide", "dry-run", "resources")
+WAYS = ("show", "lint", "table", "decide", "dry-run", "compile", "decompile", "resources")
 
 
 def with_way(words: List[str]) -> List[str]:
@@ -61,6 +64,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     dry.add_argument("--running", metavar="LABEL", action="append", default=[], help="a VM of this label runs there")
     dry.add_argument("--resource", metavar="RESOURCE", action="append", default=[], help="a resource label, or phy: file: tap: vlan:")
     dry.add_argument("--labels", metavar="LABELS", help="the resource label file in which those are looked up")
+    out = way("compile", "Xen's binary format 4; exit 1 if no hypervisor would load it")
+    out.add_argument("-o", "--output", metavar="OUT", required=True)
+    out.add_argument("--map", metavar="OUT", help="the map file with its names, too")
+    back = way("decompile", "the XML of a binary policy", "BINARY")
+    back.add_argument("--map", metavar="FILE", help="the map file that has its names; without it they are made up")
+    back.add_argument("-o", "--output", metavar="OUT", help="a file instead of standard output")
     labels = way("resources", "a resource label file: every label, one, or a change; exit 1 if the one has no label", "LABELS")
     labels.add_argument("resource", metavar="RESOURCE", nargs="?")
     labels.add_argument("--set", metavar="LABEL", help="label it: ACM:policy:label")
@@ -72,7 +81,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def perform(args: argparse.Namespace) -> int:
     if args.way == "resources":
         return _resources(args)
+    if args.way == "decompile":
+        return _decompile(args)
     policy = Policy.load(args.file, args.mode)
+    if args.way == "compile":
+        return _compile(args, policy)
     if args.way == "show":
         _io.emit(args, {**policy._facts, "mode": policy.mode}, str(policy))
         return _io.FINE
@@ -120,6 +133,48 @@ def _dry_run(args: argparse.Namespace, policy: Policy) -> int:
     data = {"verdict": "permit" if permitted else "deny", "checks": [c.to_json() for c in checks]}
     _io.emit(args, data, _policy_text.checks_text(checks))
     return _io.FINE if permitted else _io.NO
+
+
+def _compile(args: argparse.Namespace, policy: Policy) -> int:
+    if not policy.loads_in_xen:
+        reason = "Xen's hypervisor would refuse the binary: the policy has no wall types, and then it looks for the parts in the wrong places"
+        _io.emit(args, {"verdict": "deny", "reason": reason}, f"deny: {reason}; nothing was written")
+        return _io.NO
+    data = policy.to_binary()
+    names = policy.to_map() if args.map else ""
+    _write(args.output, data)
+    if args.map:
+        _write(args.map, names.encode("utf-8"))
+    _io.emit(args, {"output": args.output, "size_bytes": len(data), "map": args.map}, f"{policy.name} {policy.version}: {len(data)} bytes in {args.output}")
+    return _io.FINE
+
+
+def _decompile(args: argparse.Namespace) -> int:
+    data = _read(args.file)
+    try:
+        names = _read(args.map).decode("utf-8") if args.map else None
+    except UnicodeDecodeError:
+        raise InputError(Finding("TVD-130", args.map, "cannot read the map: it is not UTF-8 text.")) from None
+    policy = Policy.from_binary(data, names, args.mode, args.file, args.map or "map")
+    if args.output:
+        _write(args.output, policy.xml.encode("utf-8"))
+    text = f"{policy.name} {policy.version}: XML in {args.output}" if args.output else policy.xml.rstrip("\n")
+    _io.emit(args, {"name": policy.name, "version": policy.version, "output": args.output, "xml": policy.xml}, text)
+    return _io.FINE
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as problem:
+        raise InputError(Finding("TVD-130", path, f"cannot read it: {problem.strerror}.")) from None
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        Path(path).write_bytes(data)
+    except OSError as problem:
+        raise InputError(Finding("TVD-130", path, f"cannot write it: {problem.strerror}.")) from None
 
 
 def _resources(args: argparse.Namespace) -> int:
