@@ -13,6 +13,7 @@
 // Cost       an entry is written in 64 bytes of stores.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -30,22 +31,29 @@ inline constexpr std::uint32_t kAuditBlockEntries = 4096, kAuditLanes = 65536;  
 
 enum class AuditKind : std::uint8_t { decision = 1, lost = 2 };
 
-inline void put_u32(std::uint8_t* to, std::uint32_t value) noexcept {
-  for (int i = 0; i < 4; ++i) to[i] = static_cast<std::uint8_t>(value >> 8 * i);
+// Little-endian machines copy; loops over bytes stay loops at -O2, and an entry has eleven numbers.
+template <class Number>
+void put_number(std::uint8_t* to, Number value) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(to, &value, sizeof value);
+  } else {
+    for (std::size_t i = 0; i < sizeof value; ++i) to[i] = static_cast<std::uint8_t>(value >> 8 * i);
+  }
 }
-inline void put_u64(std::uint8_t* to, std::uint64_t value) noexcept {
-  for (int i = 0; i < 8; ++i) to[i] = static_cast<std::uint8_t>(value >> 8 * i);
-}
-inline std::uint32_t get_u32(const std::uint8_t* from) noexcept {
-  std::uint32_t value = 0;
-  for (int i = 0; i < 4; ++i) value |= std::uint32_t{from[i]} << 8 * i;
+template <class Number>
+Number get_number(const std::uint8_t* from) noexcept {
+  Number value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&value, from, sizeof value);
+  } else {
+    for (std::size_t i = 0; i < sizeof value; ++i) value |= Number{from[i]} << 8 * i;
+  }
   return value;
 }
-inline std::uint64_t get_u64(const std::uint8_t* from) noexcept {
-  std::uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value |= std::uint64_t{from[i]} << 8 * i;
-  return value;
-}
+inline void put_u32(std::uint8_t* to, std::uint32_t value) noexcept { put_number(to, value); }
+inline void put_u64(std::uint8_t* to, std::uint64_t value) noexcept { put_number(to, value); }
+inline std::uint32_t get_u32(const std::uint8_t* from) noexcept { return get_number<std::uint32_t>(from); }
+inline std::uint64_t get_u64(const std::uint8_t* from) noexcept { return get_number<std::uint64_t>(from); }
 
 // Each step is one to one in the state and in the byte: no change of a single byte goes unseen.
 inline std::uint64_t audit_check(const std::uint8_t* head) noexcept {
