@@ -28,7 +28,7 @@ ResourceLabels read(std::string_view text, std::string_view where) {
   return std::move(*labels);
 }
 
-std::vector<std::pair<std::string, std::string>> entries(const ResourceLabels& labels) {
+std::vector<std::pair<std::string, std::string>> all_entries(const ResourceLabels& labels) {
   std::vector<std::pair<std::string, std::string>> all;
   for (const auto& entry : labels.entries())
     all.emplace_back(entry.resource, models::write_label_name(entry.label));
@@ -64,7 +64,7 @@ std::string resource_name(std::string_view text) {
 void bind_resource_labels(py::module_& m) {
   py::class_<ResourceLabels>(m, "ResourceLabels")
       .def(py::init(&read), py::arg("text"), py::arg("where"))
-      .def("entries", &entries)
+      .def("entries", &all_entries)
       .def("change", &change, py::arg("resource"), py::arg("expected"), py::arg("wanted"), py::arg("in_use"))
       .def("standing", &standing, py::arg("resource"), py::arg("policy"))
       .def("text", [](const ResourceLabels& labels) { return models::write_resource_labels(labels); });
