@@ -53,8 +53,8 @@ Manifest begin_manifest(const Spec& spec, std::string_view argv, const std::vect
   for (const auto& policy : compile_policies(spec, spec.name, ignored)) {
     if (!policy) continue;
     const auto& def = policy->def();
-    manifest.policies.push_back(
-        {def.name, fmt::format("{}.{}", def.version.major, def.version.minor), models::to_hex(policy->digest())});
+    manifest.policies.push_back({def.name, fmt::format("{}.{}", def.version.major, def.version.minor),
+                                 models::to_hex(policy->digest())});
   }
   manifest.flow_backend =
       sim::choose_flow_backend(&manifest.flow_backend_reason) == sim::FlowBackend::shim ? "shim" : "comm";
