@@ -25,7 +25,7 @@ class ShareTable {
   // What this processor has.
   static Path best_path() noexcept;
   // Half of a small second-level cache: beyond, one pair's bit would come from further away than two rows.
-  static constexpr std::size_t kMostPairBytes = 256 * 1024;
+  static constexpr std::size_t kMostPairBytes = std::size_t{256} * 1024;
 
   explicit ShareTable(const Policy& policy, Path path = best_path(),
                       std::size_t most_pair_bytes = kMostPairBytes);
