@@ -46,7 +46,7 @@ Interleavings run_interleavings(const models::Attack& attack, models::ControlMod
 struct AttackRow {
   std::string attack, title, source, control;
   AttackCell off, monitor, on, near_miss;
-  std::vector<Interleavings> orders;  // off and on; empty elsewhere
+  std::vector<Interleavings> orders;  // of races: off and on; empty elsewhere
 };
 struct AttackMatrix {
   std::vector<AttackRow> rows;

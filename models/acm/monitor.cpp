@@ -248,7 +248,8 @@ void Monitor::commit(std::uint32_t reservation) noexcept {
 
 void Monitor::cancel(std::uint32_t reservation) noexcept {
   const State::Reservation was = state_->close(reservation);
-  if (was.in_wall) wall_.stop(was.vm.label);
+  // Counts that not every way back takes down are a mistake that can be had by switching this control off.
+  if (was.in_wall && setup_.modes[Control::rollback] == ControlMode::on) wall_.stop(was.vm.label);
 }
 
 void Monitor::stop(VmId vm) noexcept {

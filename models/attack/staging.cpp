@@ -87,6 +87,17 @@ std::string Evidence::decided(Verdict verdict, std::string_view hook) const {
   return {};
 }
 
+std::string Evidence::decided(Verdict verdict, std::string_view hook, std::string_view subject) const {
+  const Texts verdicts(trace, sim::TableId::decisions, "verdict"),
+      hooks(trace, sim::TableId::decisions, "hook"), subjects(trace, sim::TableId::decisions, "subject"),
+      reasons(trace, sim::TableId::decisions, "reason");
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (verdicts[i] == to_text(verdict) && hooks[i] == hook && subjects[i] == subject)
+      return std::string(reasons[i]);
+  }
+  return {};
+}
+
 bool Evidence::command_done(std::string_view action) const {
   const Texts actions(trace, sim::TableId::commands, "action"),
       results(trace, sim::TableId::commands, "result");

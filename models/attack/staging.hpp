@@ -28,7 +28,9 @@ struct Evidence {
   explicit Evidence(const sim::Trace& from) : trace(from) {}
   // A decision of that verdict at that hook; the reason of the first one, or "".
   std::string decided(Verdict verdict, std::string_view hook) const;
-  bool command_done(std::string_view action) const;  // the last command of that kind ended well
+  std::string decided(Verdict verdict, std::string_view hook,
+                      std::string_view subject) const;  // about that subject
+  bool command_done(std::string_view action) const;     // the last command of that kind ended well
   std::string last_reason(std::string_view action) const;
   bool incident(std::string_view kind) const;
   bool step(std::string_view what) const;

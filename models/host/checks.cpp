@@ -22,7 +22,10 @@ bool holds_place(DomainState state) { return state == DomainState::running || st
 
 std::string check_wall(const Machine& machine) {
   const Monitor& monitor = machine.hypervisor->monitor();
-  if (monitor.modes()[Control::wall] == ControlMode::off) return {};
+  // Without the rollback places leak: that is what its absence means.
+  if (monitor.modes()[Control::wall] == ControlMode::off ||
+      monitor.modes()[Control::rollback] != ControlMode::on)
+    return {};
   std::vector<LabelId> labels;
   for (const Monitor::Running& running : monitor.running()) labels.push_back(running.label);
   // A place that is reserved counts as if its VM ran already.

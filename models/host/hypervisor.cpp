@@ -109,6 +109,10 @@ void Hypervisor::commit(VmId vm) {
 }
 
 void Hypervisor::abandon(VmId vm) {
+  if (monitor_.modes()[Control::rollback] == ControlMode::monitor && find(vm)) {
+    world_.incident("warning", world_.vm_name(vm),
+                    "its place in the wall of " + name_ + " outlives its start");
+  }
   close_links_of(vm);
   std::erase_if(domains_, [&](const Domain& each) { return each.vm == vm; });
 }

@@ -201,7 +201,7 @@ void Toolstack::crashed() {
         }
         break;
       case Kind::leave:
-        if (operation.stage == Stage::copying) world_.flows().cancel(operation.flow, world_.engine.now());
+        if (operation.flow != 0) world_.flows().cancel(operation.flow, world_.engine.now());
         world_.enter(operation.vm, VmState::running, "toolstack crash", correlation);
         world_.migrations.close(correlation, Result::failed, "the source's toolstack died");
         return_place(correlation, operation.peer);
@@ -228,7 +228,7 @@ void Toolstack::vm_died(VmId vm) {
     const Operation operation = at->second;
     if (operation.kind == Kind::arrive) continue;
     if (operation.kind == Kind::leave) {
-      if (operation.stage == Stage::copying) world_.flows().cancel(operation.flow, world_.engine.now());
+      if (operation.flow != 0) world_.flows().cancel(operation.flow, world_.engine.now());
       return_place(correlation, operation.peer);
     }
     if (operation.disk.exists()) world_.disks.disk(operation.disk).give_back(vm);
