@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "models/acm/boot_policy.hpp"
 #include "models/acm_io/xml_reader.hpp"
 #include "scenarios/spec_text.hpp"
 
@@ -34,7 +35,7 @@ std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& 
     compiled.push_back(models::load_policy_xml(source.xml, place(where, fmt::format("policies[{}].xml", i)),
                                                source.mode, findings));
   }
-  if (compiled.empty()) compiled.push_back(models::Policy::deny_all());
+  if (compiled.empty()) compiled.push_back(models::boot_policy());
   return compiled;
 }
 

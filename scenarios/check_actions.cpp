@@ -87,6 +87,7 @@ class Actions {
       case ActionKind::disconnect:
       case ActionKind::notify:
       case ActionKind::send:
+      case ActionKind::relay:
         if (action_->vm == action_->other)
           bad("TVD-106", "other", fmt::format("`{}` would talk to itself.", action_->vm));
         if (action_->kind == ActionKind::notify && action_->count == 0)

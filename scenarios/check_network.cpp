@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include "netsim/topology.hpp"
@@ -69,7 +70,7 @@ void check_join(CheckContext& context, const models::VmSetup& vm, std::uint32_t 
   const auto label = [&](std::string_view name) {
     return name.empty() ? models::Policy::kUnlabelled : policy->find_vm_label(name);
   };
-  const auto own = label(vm.label), other = label(vlan.label);
+  const auto own = label(vm.vif_label.empty() ? vm.label : vm.vif_label), other = label(vlan.label);
   if (!own.exists() || !other.exists() || policy->shares(own, other)) return;
   auto message = fmt::format(
       "`{}` joins VLAN {} (label `{}`) but shares no STE type with it: it could never send a frame.", vm.name,
@@ -84,10 +85,47 @@ void check_join(CheckContext& context, const models::VmSetup& vm, std::uint32_t 
   }
 }
 
+// A VM of several types says what its interface is for, and may not make it more than it is itself.
+void check_interface(CheckContext& context, std::size_t index) {
+  const auto& vm = context.spec.vms[index];
+  const auto path = fmt::format("vms[{}].vif_label", index);
+  if (!vm.vif_label.empty()) {
+    check_label(context, vm.vif_label, false, path);
+    if (vm.vlans.empty())
+      context.findings.warning(
+          "TVD-108", context.at(path),
+          fmt::format("`{}` joins no VLAN: its interface's label says nothing.", vm.name));
+  }
+  const auto* policy = context.active();
+  if (!policy || vm.vlans.empty() || vm.label.empty()) return;
+  const auto of_vm = policy->find_vm_label(vm.label);
+  const auto own = vm.vif_label.empty() ? of_vm : policy->find_vm_label(vm.vif_label);
+  if (!of_vm.exists() || !own.exists()) return;
+  std::string message;
+  if (vm.vif_label.empty()) {
+    int types = 0;
+    for (const auto word : policy->ste(of_vm)) types += std::popcount(word);
+    if (types < 2) return;
+    message = fmt::format("`{}` has {} STE types and its interface has no label of its own.", vm.name, types);
+  } else {
+    const bool fits = policy->mode() == models::PolicyMode::xen33 ? policy->shares(of_vm, own)
+                                                                  : policy->authorizes(of_vm, own);
+    if (fits) return;
+    message = fmt::format("the interface of `{}` has label `{}`, of which the VM's label `{}` lacks a type.",
+                          vm.name, vm.vif_label, vm.label);
+  }
+  if (vm.start)
+    context.refused_by(sim::Control::vlan_label, "TVD-202", path, std::move(message),
+                       "give it a `vif_label` that holds the types of its VLANs and no more than the VM's");
+  else
+    context.findings.warning("TVD-202", context.at(path), std::move(message), "starting it will be refused");
+}
+
 void check_members(CheckContext& context, const Cables& cables) {
   const auto& spec = context.spec;
   for (std::size_t i = 0; i < spec.vms.size(); ++i) {
     const auto& vm = spec.vms[i];
+    check_interface(context, i);
     std::set<std::uint32_t> seen;
     for (std::size_t k = 0; k < vm.vlans.size(); ++k) {
       const auto path = fmt::format("vms[{}].vlans[{}]", i, k);

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "models/acm/wall.hpp"
+#include "models/acm_io/label_name.hpp"
 #include "scenarios/check.hpp"
 
 namespace tvdsim::scenarios {
@@ -135,10 +136,12 @@ class Placement {
       const auto& disk = context_.spec.disks[*found];
       const auto resource =
           disk.label.empty() ? Policy::kUnlabelled : policy_.find_resource_label(disk.label);
-      if (!resource.exists() || policy_.shares(label, resource)) continue;
+      const bool nobody = disk.label == models::kInaccessible;
+      if ((!resource.exists() && !nobody) || policy_.shares(label, resource)) continue;
       const auto path = fmt::format("vms[{}].disks[{}]", index, k);
-      auto message = fmt::format("disk `{}` (label `{}`) shares no STE type with `{}` (label `{}`).",
-                                 disk.name, disk.label, vm.name, vm.label);
+      auto message = nobody ? fmt::format("nobody may use disk `{}` (label `{}`).", disk.name, disk.label)
+                            : fmt::format("disk `{}` (label `{}`) shares no STE type with `{}` (label `{}`).",
+                                          disk.name, disk.label, vm.name, vm.label);
       if (vm.start) {
         context_.refused_by(sim::Control::resource_check, "TVD-304", path, std::move(message),
                             "give the VM a disk of its own workload");

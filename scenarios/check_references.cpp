@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/acm_io/label_name.hpp"
 #include "models/host/disk.hpp"
 #include "scenarios/check.hpp"
 
@@ -85,7 +86,7 @@ void check_controls(CheckContext& context) {
 // An empty label is none at all: what carries it is denied everything, and placement says so.
 void check_label(CheckContext& context, std::string_view label, bool resource, const std::string& path) {
   const auto* policy = context.active();
-  if (!policy || label.empty()) return;
+  if (!policy || label.empty() || (resource && label == models::kInaccessible)) return;
   const auto find = [&](bool of_resource) {
     return of_resource ? policy->find_resource_label(label) : policy->find_vm_label(label);
   };

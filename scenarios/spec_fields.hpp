@@ -117,6 +117,7 @@ void fields(Visitor& v, Part& vm) {
   v.flag("vtpm", vm.vtpm);
   v.flag("start", vm.start);
   v.counts("vlans", vm.vlans);
+  v.text("vif_label", vm.vif_label);
   v.text("image", vm.image);
   v.texts("tampered", vm.tampered);
   v.rate("dirty_rate", vm.dirty_rate);

@@ -19,6 +19,7 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::disconnect:
     case ActionKind::notify:
     case ActionKind::send:
+    case ActionKind::relay:
     case ActionKind::write_disk:
     case ActionKind::read_disk:
     case ActionKind::create_domain:

@@ -6,6 +6,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "models/acm/boot_policy.hpp"
 #include "models/host/action_way.hpp"
 #include "models/host/audit.hpp"
 #include "models/host/checks.hpp"
@@ -15,6 +16,7 @@
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
+#include "models/host/policy_warnings.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/tvd_host.hpp"
@@ -73,7 +75,7 @@ struct Datacenter::Impl {
 
 void Datacenter::Impl::build() {
   sim::Engine& engine = world.engine;
-  if (setup.policies.empty()) setup.policies.push_back(Policy::deny_all());
+  if (setup.policies.empty()) setup.policies.push_back(boot_policy());
   for (const auto& policy : setup.policies)
     TVDSIM_ASSERT(policy, "a datacenter is built with a policy that did not compile");
   action_kind = engine.kind("host.action", sim::Handler::to<&Impl::on_action>(*this));
@@ -97,6 +99,7 @@ void Datacenter::Impl::build() {
     world.manager->start_network();
   }
   for (const sim::FaultRule& rule : setup.faults) world.bus.add_fault(rule);
+  warn_of_chains(world, *setup.policies.front());
   start_vms();
 }
 

@@ -67,6 +67,7 @@ struct VmSetup {
   bool vif = false, vtpm = false;    // further split devices
   bool start = true;                 // start at t = 0, in order
   std::vector<std::uint32_t> vlans;  // its virtual interface joins them: the first untagged, others tagged
+  std::string vif_label;             // VM label of the interface; empty: the VM's, which must have one STE type
   std::string image;                 // what it boots and may run; empty: the built-in guest image
   std::vector<std::string> tampered, uninstrumented;
   sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs

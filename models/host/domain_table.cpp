@@ -19,6 +19,7 @@ sim::VmId DomainTable::add(Truth& truth, std::string_view vm_name, std::string_v
   vif.push_back(false);
   vtpm.push_back(false);
   disks.emplace_back();
+  received.emplace_back();
   busy.push_back(0);
   // Pages for rings and channels must exist even when a setup leaves the size out.
   memory.push_back(
@@ -33,14 +34,12 @@ sim::VmId DomainTable::find(std::string_view vm_name) const noexcept {
 
 LabelId vm_label(const Policy& policy, std::string_view name) noexcept {
   if (name.empty()) return Policy::kUnlabelled;
-  const LabelId label = policy.find_vm_label(name);
-  return label.exists() ? label : Policy::kUnlabelled;
+  return policy.find_vm_label(name);
 }
 
 LabelId resource_label(const Policy& policy, std::string_view name) noexcept {
   if (name.empty()) return Policy::kUnlabelled;
-  const LabelId label = policy.find_resource_label(name);
-  return label.exists() ? label : Policy::kUnlabelled;
+  return policy.find_resource_label(name);
 }
 
 }  // namespace tvdsim::models

@@ -32,6 +32,11 @@ struct DomainTable {
   std::vector<std::vector<sim::DiskId>> disks;  // configured, in order
   std::vector<std::uint64_t> busy;              // correlation id of the operation under way; 0: none
   std::vector<std::unique_ptr<ByteStore>> memory;
+  // Where in its memory the last message lies that another VM sent it.
+  struct Message {
+    std::uint64_t offset = 0, size = 0;
+  };
+  std::vector<Message> received;
 
   sim::VmId add(Truth& truth, std::string_view vm_name, std::string_view label_of_vm, sim::HostId host,
                 sim::Bytes bytes);
@@ -42,7 +47,8 @@ struct DomainTable {
   std::unordered_map<std::string, std::uint32_t> index_;
 };
 
-// Label of a VM, by name: the unlabelled row for an empty or unknown name.
+// Label of a VM or resource, by name: the unlabelled row for an empty name. A name that the policy does not know, and
+// `__INACCESSIBLE__`, is none(), which opens nothing: to have lost one's label is not to be an unlabelled workload.
 LabelId vm_label(const Policy& policy, std::string_view name) noexcept;
 LabelId resource_label(const Policy& policy, std::string_view name) noexcept;
 

@@ -62,6 +62,24 @@ struct Guest {
 
   // The sender writes into the page; the other side copies what is there into memory of its own.
   void send() const {
+    const auto size = std::min<std::uint64_t>(action.text.size(), kPageSize);
+    pass(size, [&](ByteStore& page, std::uint64_t base) {
+      page.write(base, {reinterpret_cast<const std::uint8_t*>(action.text.data()), size},
+                 world.domains.label_name[vm.value]);
+    });
+  }
+
+  // The bytes of the last message, or what lies in their place by now.
+  void relay() const {
+    const DomainTable::Message last = world.domains.received[vm.value];
+    if (last.size == 0) return close(Result::failed, fmt::format("{} was sent nothing", action.vm));
+    pass(last.size, [&](ByteStore& page, std::uint64_t base) {
+      page.copy_from(world.backend->memory(vm), last.offset, base, last.size);
+    });
+  }
+
+  template <class Put>
+  void pass(std::uint64_t size, Put put) const {
     const LinkId link = link_or_fail();
     if (!link.exists()) return;
     std::uint64_t base = 0;
@@ -69,9 +87,7 @@ struct Guest {
     std::uint64_t seen = 0;
     const ByteStore* view = machine.hypervisor->shared_page(link, other, seen);
     if (!page || !view) return close(Result::failed, "the page is not mapped");
-    const auto size = std::min<std::uint64_t>(action.text.size(), kPageSize);
-    page->write(base, {reinterpret_cast<const std::uint8_t*>(action.text.data()), size},
-                world.domains.label_name[vm.value]);
+    put(*page, base);
     machine.hypervisor->notify(link, vm, 1);
     ByteStore& theirs = world.backend->memory(other);
     const std::uint64_t own = theirs.take_page();
@@ -79,6 +95,7 @@ struct Guest {
     world.truth.flow(world.engine.now(), action.vm, world.vm_name(other), Medium::page, theirs.region(),
                      own * kPageSize, size);
     theirs.release_page(own);
+    world.domains.received[other.value] = {own * kPageSize, size};
     close(Result::done, fmt::format("{} bytes", size));
   }
 
@@ -150,6 +167,8 @@ void guest_acts(World& world, std::uint64_t correlation, const Action& action) {
       return guest.notify();
     case ActionKind::send:
       return guest.send();
+    case ActionKind::relay:
+      return guest.relay();
     case ActionKind::write_disk:
       return guest.disk_io(IoOp::write);
     case ActionKind::read_disk:

@@ -26,6 +26,16 @@ Result result_of(const Hypervisor::Opened& opened) {
   return refused ? Result::refused : Result::failed;
 }
 
+// Refused by the host's label, or for having none, a start says so in the words that Xen's administrators knew.
+std::string refusal_of_start(const Hypervisor::Verdicted& placed) {
+  const Decision& decision = placed.decision;
+  const bool life_cycle = decision.hook == Hook::vm_start || decision.hook == Hook::vm_resume;
+  const bool authorization =
+      sim::control_of(decision.rule) == Control::host_authorization || decision.rule == Rule::unlabelled;
+  return life_cycle && authorization ? fmt::format("VM is not authorized to run: {}", placed.why)
+                                     : placed.why;
+}
+
 }  // namespace
 
 void Toolstack::start(const sim::Message& message, const Action& action) {
@@ -94,7 +104,7 @@ void Toolstack::decide(std::uint64_t correlation) {
     if (!build) return refuse(Result::refused, build.why);
   }
   const auto placed = place(vm, starting, correlation);
-  if (!placed) return refuse(Result::refused, placed.why);
+  if (!placed) return refuse(Result::refused, refusal_of_start(placed));
   operations_.at(correlation).stage = Stage::working;
   world_.after(build(vm, starting, correlation), Step::built, machine_.id, correlation);
 }

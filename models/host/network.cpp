@@ -57,9 +57,11 @@ Network::Network(World& world)
   }
   std::sort(vlans_.begin(), vlans_.end(), [](const Vlan& a, const Vlan& b) { return a.vid < b.vid; });
   of_vm_.resize(world.domains.count());
+  vif_labels_.resize(world.domains.count());
   for (const VmSetup& row : world.setup.vms) {
     auto& own = of_vm_[world.domains.find(row.name).value];
     for (const std::uint32_t vid : row.vlans) own.push_back(static_cast<std::uint16_t>(vid));
+    vif_labels_[world.domains.find(row.name).value] = row.vif_label;
   }
   add_switches();
   for (Machine& machine : world.machines) boot(machine);
@@ -130,8 +132,7 @@ Network::Verdicted Network::may_join(Machine& machine, VmId vm, std::uint64_t co
     const Vlan* known = vlan(vid);
     Verdicted verdict;
     if (known && known->exists) {
-      const LabelId label = label_of(machine.hypervisor->monitor().policy(), vid);
-      verdict = machine.hypervisor->ask(Hook::vlan_join, vm, label, vid, vlan_name(vid), correlation);
+      verdict = ask_to_join(machine, vm, vid, vlan_name(vid), correlation);
     } else {
       verdict.why = fmt::format("VLAN {} does not exist", vid);
     }
@@ -147,13 +148,7 @@ void Network::join(Machine& machine, VmId vm, std::uint64_t correlation) {
     const Vlan* known = vlan(vid);
     if (!known || !known->exists) continue;
     // It was asked and written down when the VM's resources were; here the same answer is carried out.
-    Request request;
-    request.hook = Hook::vlan_join;
-    request.subject = vm;
-    request.subject_label = hypervisor.label_of(vm);
-    request.object_label = label_of(hypervisor.monitor().policy(), vid);
-    request.object = vid;
-    if (!hypervisor.monitor().decide(request)) continue;
+    if (!joins(hypervisor, vm, vid)) continue;
     if (!fabric_.has_bridge(machine.id, vid)) {
       const bool may_leave = static_cast<bool>(decide_map(machine, vid, vid, correlation));
       fabric_.make_bridge(machine.id, vid);
@@ -180,7 +175,7 @@ std::vector<Monitor::Link> Network::memberships(const Machine& machine, VmId vm)
   if (fabric_.where(vm) != machine.id) return links;
   const Hypervisor& hypervisor = *machine.hypervisor;
   for (const std::uint16_t vid : fabric_.vlans(vm)) {
-    links.push_back({Hook::vlan_join, vm, VmId::none(), hypervisor.label_of(vm),
+    links.push_back({Hook::vlan_join, vm, VmId::none(), interface_of(hypervisor, vm).label,
                      label_of(hypervisor.monitor().policy(), vid)});
   }
   return links;

@@ -93,6 +93,17 @@ class Network {
   void add_switches();
   void boot(Machine& machine);
   LabelId label_of(const Policy& policy, std::uint16_t vid) const;
+  // A VM's interface: its own label or else the VM's, and what keeps it from having one.
+  struct Interface {
+    LabelId label;
+    bool own = false;
+    Rule problem = Rule::no_rule_applies;
+  };
+  Interface interface_of(const Hypervisor& hypervisor, VmId vm) const;
+  Verdicted ask_to_join(Machine& machine, VmId vm, std::uint16_t vid, std::string_view name,
+                        std::uint64_t correlation);
+  // The same answer with nothing written down.
+  bool joins(const Hypervisor& hypervisor, VmId vm, std::uint16_t vid) const;
   Request port_request(const Policy& policy, const Machine& machine, std::string_view label,
                        std::uint16_t vid) const;
   Verdicted decide_port(const Machine& machine, std::string_view label, std::uint16_t vid,
@@ -110,6 +121,7 @@ class Network {
   void* on_frame_self_ = nullptr;
   std::vector<Vlan> vlans_;  // by VID
   std::vector<std::vector<std::uint16_t>> of_vm_;
+  std::vector<std::string> vif_labels_;  // by VM; empty: the VM's own
 };
 
 }  // namespace tvdsim::models

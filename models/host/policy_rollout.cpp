@@ -5,6 +5,7 @@
 
 #include "models/host/manager.hpp"
 #include "models/host/network.hpp"
+#include "models/host/policy_warnings.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
@@ -17,6 +18,8 @@ constexpr std::uint32_t kMinute = 6;          // from then on once every 2^6 res
 void Manager::update_policy(std::uint64_t correlation, const Action& action) {
   if (changing_policy()) return answer(correlation, Result::failed, "another policy change is under way");
   if (tvds_.undecided()) return answer(correlation, Result::failed, "a domain is being made");
+  const auto sound = may_hold_its_labels(*world_.setup.policies.at(action.policy_index), correlation);
+  if (!sound) return answer(correlation, Result::refused, sound.why);
   change_ = {};
   change_.correlation = correlation;
   change_.phase = Phase::voting;
@@ -102,6 +105,7 @@ void Manager::decide_change() {
   }
   monitor_.replace(next, PolicyEpoch{change_.what.epoch});
   world_.policy_active(*next, PolicyEpoch{change_.what.epoch});
+  warn_of_chains(world_, *next);
   tell_hosts("policy_commit");
 }
 

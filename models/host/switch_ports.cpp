@@ -88,6 +88,10 @@ void Network::rename_labels(const Policy& from, const Policy& to) {
     const LabelId carried = carried_over(from, vm_label(from, vlan.label), to);
     if (carried.exists() && carried != Policy::kUnlabelled) vlan.label = to.label_name(carried);
   }
+  for (std::string& label : vif_labels_) {
+    const LabelId carried = carried_over(from, vm_label(from, label), to);
+    if (!label.empty() && carried.exists()) label = to.label_name(carried);
+  }
 }
 
 }  // namespace tvdsim::models

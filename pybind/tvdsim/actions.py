@@ -113,6 +113,15 @@ class Send(Action):
 
 
 @dataclass(frozen=True)
+class Relay(Action):
+    """Passes what the VM was last sent on to another VM."""
+
+    kind = "relay"
+    vm: Ref
+    other: Ref
+
+
+@dataclass(frozen=True)
 class AssignDisk(Action):
     """Puts a disk into a VM's configuration."""
 
