@@ -35,6 +35,8 @@ PAGES = [
     Page("causes", "sim/trace/causes.def", "Causes of simulated time", ("cause", "what")),
     Page("tables", "sim/trace/tables.def", "Tables of a run", ("type", "column", "meaning")),
     Page("actions", "models/host/actions.def", "Actions", ("action", "principal", "fields", "what")),
+    Page("modes", "models/acm/mode_differences.def", "Two modes of one policy, and Xen",
+         ("id", "what", "strict", "xen33", "shown by", "vector", "test")),
     Page("costs", "models/host/costs.def", "What takes how long", ("operation", "cause", "ns", "per", "source")),
 ]
 

@@ -7,6 +7,7 @@
 
 #include "models/acm/boot_policy.hpp"
 #include "models/acm_io/xml_reader.hpp"
+#include "scenarios/policy_pair.hpp"
 #include "scenarios/spec_text.hpp"
 
 namespace tvdsim::scenarios {
@@ -32,8 +33,11 @@ std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& 
   std::vector<std::shared_ptr<const models::Policy>> compiled;
   for (std::size_t i = 0; i < spec.policies.size(); ++i) {
     const auto& source = spec.policies[i];
-    compiled.push_back(models::load_policy_xml(source.xml, place(where, fmt::format("policies[{}].xml", i)),
-                                               source.mode, findings));
+    const auto path = place(where, fmt::format("policies[{}]", i));
+    auto written = models::load_policy_xml(source.xml, path + ".xml", source.mode, findings);
+    if (!source.binary.empty() && written)
+      written = load_binary(source, written, path, control_mode(spec, sim::Control::policy_hash), findings);
+    compiled.push_back(std::move(written));
   }
   if (compiled.empty()) compiled.push_back(models::boot_policy());
   return compiled;

@@ -24,6 +24,8 @@ struct PolicySource {
   std::string name;  // how actions refer to it; the first is active at t = 0
   std::string xml;   // sHype XML text
   models::PolicyMode mode = models::PolicyMode::strict;
+  // What the hosts really load: Xen's binary format 4, as hexadecimal digits, and its map file's text (empty: the XML's names).
+  std::string binary{}, names{};
 };
 
 enum class Capture : std::uint8_t {

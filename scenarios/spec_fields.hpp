@@ -37,6 +37,8 @@ void fields(Visitor& v, Part& policy) {
   v.required("name", policy.name);
   v.choice("mode", policy.mode, kPolicyModes);
   v.required("xml", policy.xml);
+  v.text("binary", policy.binary);
+  v.text("names", policy.names);
 }
 
 template <class Visitor, PartOf<models::HostSetup> Part>

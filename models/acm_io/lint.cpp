@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <vector>
 
 namespace tvdsim::models {
 
@@ -62,12 +63,53 @@ void lonely_resources(const PolicyDef& policy, sim::Findings& findings) {
   }
 }
 
+// Names say who belongs to whom; the nearest organisation above counts.
+const LabelDef* organisation_of(const PolicyDef& policy, std::string_view department) {
+  for (auto dot = department.rfind('.'); dot != std::string_view::npos && dot > 0;
+       dot = department.rfind('.', dot - 1)) {
+    const auto above = department.substr(0, dot);
+    const auto found = std::ranges::find(policy.vm_labels, above, &LabelDef::name);
+    if (found != policy.vm_labels.end()) return &*found;
+    if (dot == 0) break;
+  }
+  return nullptr;
+}
+
+void departments(const PolicyDef& policy, sim::Findings& findings) {
+  for (const LabelDef& label : policy.vm_labels) {
+    const LabelDef* above = organisation_of(policy, label.name);
+    if (above == nullptr) continue;
+    std::vector<std::string_view> lacking, shared;
+    for (const std::string& type : above->wall) {
+      if (std::ranges::find(label.wall, type) == label.wall.end()) lacking.push_back(type);
+    }
+    for (const std::string& type : above->ste) {
+      if (std::ranges::find(label.ste, type) != label.ste.end()) shared.push_back(type);
+    }
+    if (!lacking.empty()) {
+      findings.warning("TVD-305", at(policy, label.where),
+                       fmt::format("department `{}` lacks the wall type `{}` of `{}`: what excludes the "
+                                   "organisation does not exclude the department.",
+                                   label.name, fmt::join(lacking, "`, `"), above->name),
+                       "add it to the department's ChineseWallTypes");
+    }
+    if (!shared.empty()) {
+      findings.warning(
+          "TVD-305", at(policy, label.where),
+          fmt::format("department `{}` shares the STE type `{}` with `{}`: it is not apart from it.",
+                      label.name, fmt::join(shared, "`, `"), above->name),
+          "give it an STE type of its own");
+    }
+  }
+}
+
 }  // namespace
 
 void lint(const PolicyDef& policy, sim::Findings& findings) {
   dead_sets(policy, findings);
   dead_types(policy, findings);
   lonely_resources(policy, findings);
+  departments(policy, findings);
 }
 
 }  // namespace tvdsim::models

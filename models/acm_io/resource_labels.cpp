@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "models/acm/monitor.hpp"
 #include "models/acm_io/python_literal.hpp"
 #include "models/acm_io/resource_name.hpp"
 
@@ -72,6 +73,21 @@ std::string shown(const std::optional<LabelName>& label) {
 }
 
 }  // namespace
+
+ResourceLabels ResourceLabels::after_change(const Policy& from, const Policy& to) const {
+  ResourceLabels changed = *this;
+  for (ResourceEntry& entry : changed.entries_) {
+    if (entry.label.stale || entry.label.policy != from.def().name) continue;
+    const LabelId old = from.find_resource_label(entry.label.label);
+    const LabelId carried = old.exists() ? models::carried_over(from, old, to) : LabelId::none();
+    const bool kept = carried == Policy::kUnlabelled ? !to.ste(carried).empty() : carried.exists();
+    if (kept)
+      entry.label = {.policy = to.def().name, .label = std::string(to.label_name(carried))};
+    else
+      entry.label.stale = true;
+  }
+  return changed;
+}
 
 std::optional<ResourceLabels> read_resource_labels(std::string_view text, std::string_view where,
                                                    sim::Findings& findings) {

@@ -43,6 +43,9 @@ class ResourceLabels {
   bool change(std::string_view resource, const std::optional<LabelName>& expected,
               const std::optional<LabelName>& wanted, bool in_use, sim::Findings& findings);
 
+  // After a change of policy: labels of the old one follow their renaming; those that vanish are stale from then on, words and all.
+  ResourceLabels after_change(const Policy& from, const Policy& to) const;
+
   friend bool operator==(const ResourceLabels&, const ResourceLabels&) = default;
 
  private:

@@ -1,9 +1,10 @@
 // Labels that every host knows: SystemManagement of the DEFAULT policy, `__UNLABELED__` and `__INACCESSIBLE__`; and those of
 // virtual interfaces.
-#include <gmock/gmock.h>
-
 #include "models/acm/boot_policy.hpp"
 #include "tests/unit/models/host/vlan_lab.hpp"
+
+// After our own headers: it leaves a macro called ACTION behind.
+#include <gmock/gmock.h>
 
 namespace tvdsim::tests {
 namespace {
@@ -199,13 +200,14 @@ TEST(Inaccessible, WithoutTheResourceCheckItIsServed) {
 }
 
 // A gateway between MA and SU on one host, with a VM and a VLAN of each.
-DatacenterSetup gateway(std::string vif_label, std::vector<std::uint32_t> vlans) {
+DatacenterSetup gateway(std::string vif_label, std::vector<std::uint32_t> vlans,
+                        PolicyMode mode = PolicyMode::strict) {
   auto policy = make_policy({{"system", {"MA", "SU", "XX"}, {}},
                              {"ma", {"MA"}, {}},
                              {"su", {"SU"}, {}},
                              {"xx", {"XX"}, {}},
                              {"gate", {"MA", "SU"}, {}}},
-                            {});
+                            {}, {}, mode);
   auto setup = setup_of(std::move(policy), {host("h1")},
                         {networked("ma1", "ma", "h1", {kMa}), networked("su1", "su", "h1", {kSu}),
                          networked("gate1", "gate", "h1", std::move(vlans))});
@@ -253,6 +255,16 @@ TEST(InterfaceLabel, MayNotBeWiderThanItsVm) {
   VlanLab lab(setup);
   EXPECT_TRUE(lab.start("ma1").refused());
   EXPECT_FALSE(lab.reaches("ma1", "su1"));
+}
+
+TEST(InterfaceLabel, InXen33SharingATypeIsEnough) {
+  for (const auto mode : {PolicyMode::strict, PolicyMode::xen33}) {
+    auto setup = gateway("", {kMa}, mode);
+    setup.vms[0].start = false;
+    setup.vms[0].vif_label = "gate";
+    VlanLab lab(setup);
+    EXPECT_EQ(lab.start("ma1").done(), mode == PolicyMode::xen33);
+  }
 }
 
 // F-189
