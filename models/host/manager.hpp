@@ -72,8 +72,8 @@ class Manager {
   void label_vm(std::uint64_t correlation, const Action& action);
   void label_disk(std::uint64_t correlation, const Action& action);
   void update_policy(std::uint64_t correlation, const Action& action);
-  // What Xen's compiler let pass: a label whose own types may not run beside each other.
-  Hypervisor::Verdicted may_hold_its_labels(const Policy& next, std::uint64_t correlation);
+  // What Xen's compiler let pass: a label whose own types may not run beside each other. And in xen33, a reset beside guests.
+  Hypervisor::Verdicted may_become_active(const Policy& next, std::uint64_t correlation);
   void create_vlan(std::uint64_t correlation, const Action& action);
   void set_port(std::uint64_t correlation, const Action& action);
   void relabel_host(std::uint64_t correlation, const Action& action);

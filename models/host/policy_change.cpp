@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "models/acm/xen33_host.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
@@ -89,6 +90,12 @@ void Toolstack::vote() {
     for (const Monitor::Blocker& blocker : blockers) {
       world_.incident("policy_blocked", world_.vm_name(blocker.subject), blocker.sentence);
     }
+  }
+  if (!vote_.voted && next->mode() == PolicyMode::xen33 &&
+      machine_.hypervisor->monitor().policy().mode() == PolicyMode::xen33) {
+    const auto answer = xen33_change(machine_.hypervisor->monitor(), next, inventory.links);
+    world_.step(machine_.name, machine_.dom0_name, "policy change as Xen answers it", next->def().name,
+                to_text(answer), vote_.asked.correlation);
   }
   vote_.voted = true;
   world_.bus.send(machine_.service, vote_.asked.from, "policy_ready", machine_.dom0_name,

@@ -18,7 +18,7 @@ constexpr std::uint32_t kMinute = 6;          // from then on once every 2^6 res
 void Manager::update_policy(std::uint64_t correlation, const Action& action) {
   if (changing_policy()) return answer(correlation, Result::failed, "another policy change is under way");
   if (tvds_.undecided()) return answer(correlation, Result::failed, "a domain is being made");
-  const auto sound = may_hold_its_labels(*world_.setup.policies.at(action.policy_index), correlation);
+  const auto sound = may_become_active(*world_.setup.policies.at(action.policy_index), correlation);
   if (!sound) return answer(correlation, Result::refused, sound.why);
   change_ = {};
   change_.correlation = correlation;

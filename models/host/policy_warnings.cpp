@@ -6,6 +6,7 @@
 #include <iterator>
 #include <optional>
 
+#include "models/acm/boot_policy.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/world.hpp"
 
@@ -51,7 +52,7 @@ void warn_of_chains(World& world, const Policy& policy) {
   }
 }
 
-Hypervisor::Verdicted Manager::may_hold_its_labels(const Policy& next, std::uint64_t correlation) {
+Hypervisor::Verdicted Manager::may_become_active(const Policy& next, std::uint64_t correlation) {
   Hypervisor::Verdicted verdict;
   verdict.decision.verdict = Verdict::permit;
   for (std::uint32_t label = 0; label < next.vm_labels(); ++label) {
@@ -64,6 +65,18 @@ Hypervisor::Verdicted Manager::may_hold_its_labels(const Policy& next, std::uint
         record(request, decision, world_.commands.principal(correlation),
                fmt::format("{}: label {}", next.def().name, next.label_name(LabelId{label})), correlation);
     break;
+  }
+  // Xen's tools went back to DEFAULT only on a host without guests.
+  if (verdict && next.mode() == PolicyMode::xen33 && next.def().name == kBootPolicyName) {
+    for (std::uint32_t vm = 0; vm < world_.domains.count() && verdict; ++vm) {
+      if (world_.domains.control[vm] || world_.domains.state[vm] != VmState::running) continue;
+      Request request;
+      request.hook = Hook::policy_update;
+      request.subject_label = Policy::kBootstrap;
+      const Decision decision = monitor_.settle(request, Rule::update_blocked, true, VmId{vm});
+      verdict =
+          record(request, decision, world_.commands.principal(correlation), next.def().name, correlation);
+    }
   }
   return verdict;
 }
