@@ -153,21 +153,21 @@ TEST(UpstreamSecurity, LabelsOfResourcesFollowAnUpdateOrGoStale) {
     ResourceLabels labels;
     sim::Findings findings;
     for (const char* colour : {"red", "green", "blue"}) {
-      EXPECT_TRUE(labels.change(std::string("file:/tmp/") + colour, std::nullopt,
+      EXPECT_TRUE(labels.change(std::string("file:/var/") + colour, std::nullopt,
                                 LabelName{.policy = "xm-test", .label = colour}, false, findings));
     }
     const auto label = [](const ResourceLabels& of, const char* name) {
       return write_label_name(of.find(name)->label);
     };
     const ResourceLabels updated = labels.after_change(*before, *after);
-    EXPECT_EQ(label(updated, "file:/tmp/green"), "ACM:xm-test-update:GREEN");
-    EXPECT_EQ(label(updated, "file:/tmp/red"), "ACM:xm-test-update:red");
-    EXPECT_EQ(label(updated, "file:/tmp/blue"), "INV_ACM:xm-test:blue");
+    EXPECT_EQ(label(updated, "file:/var/green"), "ACM:xm-test-update:GREEN");
+    EXPECT_EQ(label(updated, "file:/var/red"), "ACM:xm-test-update:red");
+    EXPECT_EQ(label(updated, "file:/var/blue"), "INV_ACM:xm-test:blue");
     const ResourceLabels gone = updated.after_change(*after, *reset);
-    EXPECT_EQ(label(gone, "file:/tmp/green"), "INV_ACM:xm-test-update:GREEN");
-    EXPECT_EQ(label(gone, "file:/tmp/red"), "INV_ACM:xm-test-update:red");
-    EXPECT_EQ(label(gone, "file:/tmp/blue"), "INV_ACM:xm-test:blue");
-    EXPECT_EQ(standing_of(gone.find("file:/tmp/red"), *reset).standing, Standing::stale);
+    EXPECT_EQ(label(gone, "file:/var/green"), "INV_ACM:xm-test-update:GREEN");
+    EXPECT_EQ(label(gone, "file:/var/red"), "INV_ACM:xm-test-update:red");
+    EXPECT_EQ(label(gone, "file:/var/blue"), "INV_ACM:xm-test:blue");
+    EXPECT_EQ(standing_of(gone.find("file:/var/red"), *reset).standing, Standing::stale);
   }
 }
 
