@@ -73,7 +73,7 @@ Monitor::Monitor(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, Setup 
       setup_(setup),
       wall_(policy_, setup.history),
       state_(std::make_unique<State>()) {
-  state_->running.reserve(setup.expected_vms);
+  state_->make_room(setup.expected_vms);
   state_->reservations.reserve(setup.expected_vms);
   state_->free.reserve(setup.expected_vms);
   if (setup.history) state_->last_ran.resize(policy_->vm_labels());
@@ -227,8 +227,9 @@ VmId Monitor::blocker(std::uint32_t set, std::uint32_t type, bool from_history) 
     }
     return {};
   }
-  for (const Running& vm : state_->running) {
-    if (excludes(vm.label)) return vm.vm;
+  for (std::size_t i = 0; i < state_->met.size(); ++i) {
+    if ((state_->met[i] >> set % 64 & 1) == 0) continue;
+    if (excludes(state_->running[i].label)) return state_->running[i].vm;
   }
   for (const State::Reservation& reservation : state_->reservations) {
     if (reservation.in_wall && excludes(reservation.vm.label)) return reservation.vm.vm;
@@ -243,7 +244,7 @@ void Monitor::commit(std::uint32_t reservation) noexcept {
     wall_.remember(was.vm.label);
     if (setup_.history) state_->last_ran[was.vm.label.value] = was.vm.vm;
   }
-  state_->running.push_back(was.vm);
+  state_->add(was.vm, *policy_);
 }
 
 void Monitor::cancel(std::uint32_t reservation) noexcept {
@@ -256,7 +257,7 @@ void Monitor::stop(VmId vm) noexcept {
   const auto it = std::ranges::find(state_->running, vm, &Running::vm);
   if (it == state_->running.end()) return;
   if (it->label.value < policy_->vm_labels()) wall_.stop(it->label);
-  state_->running.erase(it);
+  state_->remove(static_cast<std::size_t>(it - state_->running.begin()));
 }
 
 std::vector<Monitor::Component> Monitor::components(const Request& request, const Decision& made) const {

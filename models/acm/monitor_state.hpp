@@ -25,6 +25,7 @@ struct Monitor::State {
     bool in_wall = false;  // its place is taken already
   };
   std::vector<Running> running;
+  std::vector<std::uint64_t> met;  // beside `running`: bit s % 64 for each conflict set s that the VM meets
   std::vector<Reservation> reservations;
   std::vector<std::uint32_t> free;  // closed reservations
   std::vector<VmId> last_ran;       // per VM label, for walls that keep history
@@ -40,7 +41,9 @@ struct Monitor::State {
       free.reserve(reservations.capacity());
       free.push_back(static_cast<std::uint32_t>(reservations.size() - 1));
     }
-    if (running.size() + open() + 1 > running.capacity()) running.reserve(2 * running.capacity() + 1);
+    if (running.size() + open() + 1 > running.capacity()) {
+      make_room(2 * running.capacity() + 1);
+    }
     const std::uint32_t reservation = free.back();
     free.pop_back();
     reservations[reservation] = {.vm = vm, .open = true, .in_wall = in_wall};
@@ -54,6 +57,25 @@ struct Monitor::State {
     reservations[reservation] = {};
     free.push_back(reservation);
     return was;
+  }
+
+  void make_room(std::size_t for_vms) {
+    running.reserve(for_vms);
+    met.reserve(running.capacity());
+  }
+  void add(Running vm, const Policy& policy) noexcept {
+    running.push_back(vm);
+    met.push_back(sets_of(vm.label, policy));
+  }
+  void remove(std::size_t place) noexcept {
+    const auto at = static_cast<std::ptrdiff_t>(place);
+    running.erase(running.begin() + at);
+    met.erase(met.begin() + at);
+  }
+  static std::uint64_t sets_of(LabelId label, const Policy& policy) noexcept {
+    std::uint64_t bits = 0;
+    for (const std::uint32_t set : policy.sets_met(label)) bits |= std::uint64_t{1} << set % 64;
+    return bits;
   }
 
   // Facts may be settled by const members that run concurrently, so the counters are added to atomically.

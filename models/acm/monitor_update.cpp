@@ -149,6 +149,7 @@ bool Monitor::relabel_host(VmId control_domain, LabelId label) noexcept {
     }
     if (counts(label)) wall_.take(label);
     own->label = label;
+    state_->met[static_cast<std::size_t>(own - state_->running.begin())] = State::sets_of(label, *policy_);
   }
   setup_.host_label = label;
   return true;
@@ -169,9 +170,13 @@ void Monitor::replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch) {
     if (state_->last_ran[label].exists() && now.exists()) last_ran[now.value] = state_->last_ran[label];
   }
   const LabelId host = carried_over(*policy_, setup_.host_label, *next);
-  // Everything that can fail is done; from here on it is swaps.
   running.reserve(state_->running.capacity());
+  std::vector<std::uint64_t> met;
+  met.reserve(running.capacity());
+  for (const Running& vm : running) met.push_back(State::sets_of(vm.label, *next));
+  // Everything that can fail is done; from here on it is swaps.
   state_->running.swap(running);
+  state_->met.swap(met);
   state_->last_ran.swap(last_ran);
   wall_ = std::move(wall);
   policy_ = std::move(next);

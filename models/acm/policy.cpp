@@ -42,7 +42,6 @@ struct Ragged {
   std::span<const T> row(std::uint32_t r) const noexcept {
     return std::span(items).subspan(begin[r], begin[r + 1] - begin[r]);
   }
-  std::uint32_t rows() const noexcept { return static_cast<std::uint32_t>(begin.size() - 1); }
 };
 
 }  // namespace
@@ -58,9 +57,6 @@ struct Policy::Tables {
   Ragged<Exclusion> exclusions;
   std::vector<bool> self_conflict;
 
-  std::span<const std::uint64_t> ste_row(std::uint32_t label) const noexcept {
-    return std::span(ste).subspan(std::size_t{label} * ste_words, ste_words);
-  }
   std::span<const std::uint64_t> wall_row(std::uint32_t label) const noexcept {
     return std::span(wall).subspan(std::size_t{label} * wall_words, wall_words);
   }
@@ -132,10 +128,11 @@ void Policy::Tables::fill_sets() {
     set_names.push_back(order[i]->name);
     set_types(std::span(sets).subspan(i * wall_words, wall_words), wall_types, order[i]->types);
   }
-  for (std::uint32_t type = 0; type < wall_types.size(); ++type) {
-    for (std::uint32_t set = 0; set < order.size(); ++set) {
-      if (has_bit(set_row(set), type)) sets_naming.items.push_back(set);
-    }
+  std::vector<std::vector<std::uint32_t>> naming(wall_types.size());
+  for (std::uint32_t set = 0; set < order.size(); ++set)
+    for_each_bit(set_row(set), [&](std::uint32_t type) { naming[type].push_back(set); });
+  for (const auto& of_type : naming) {
+    sets_naming.items.insert(sets_naming.items.end(), of_type.begin(), of_type.end());
     sets_naming.close_row();
   }
 }
@@ -143,11 +140,10 @@ void Policy::Tables::fill_sets() {
 void Policy::Tables::fill_exclusions(std::uint32_t label) {
   const auto row = wall_row(label);
   std::vector<std::uint32_t> met;
-  for (std::uint32_t type = 0; type < wall_types.size(); ++type) {
-    if (!has_bit(row, type)) continue;
+  for_each_bit(row, [&](std::uint32_t type) {
     const auto naming = sets_naming.row(type);
     met.insert(met.end(), naming.begin(), naming.end());
-  }
+  });
   std::sort(met.begin(), met.end());
   // A set met twice is met by two types of one label.
   self_conflict.push_back(std::adjacent_find(met.begin(), met.end()) != met.end());
@@ -175,7 +171,23 @@ void Policy::Tables::fill_exclusions(std::uint32_t label) {
   sets_met.close_row();
 }
 
-Policy::Policy(std::unique_ptr<Tables> tables) : tables_(std::move(tables)) {}
+Policy::Policy(std::unique_ptr<Tables> tables) : tables_(std::move(tables)) {
+  const Tables& t = *tables_;
+  const auto where = [](const auto& ragged) {
+    return RaggedRows<typename std::remove_cvref_t<decltype(ragged.items)>::value_type>{ragged.begin.data(),
+                                                                                        ragged.items.data()};
+  };
+  rows_ = {.labels = t.labels,
+           .vm_labels = t.vm_labels,
+           .wall_types = static_cast<std::uint32_t>(t.wall_types.size()),
+           .ste_words = t.ste_words,
+           .wall_words = t.wall_words,
+           .ste = t.ste.data(),
+           .wall = t.wall.data(),
+           .sets_naming = where(t.sets_naming),
+           .sets_met = where(t.sets_met),
+           .exclusions = where(t.exclusions)};
+}
 Policy::~Policy() = default;
 
 std::shared_ptr<const Policy> Policy::compile(PolicyDef def, PolicyMode mode, Digest digest,
@@ -204,17 +216,11 @@ std::shared_ptr<const Policy> Policy::deny_all() {
 const PolicyDef& Policy::def() const noexcept { return tables_->def; }
 PolicyMode Policy::mode() const noexcept { return tables_->mode; }
 const Digest& Policy::digest() const noexcept { return tables_->digest; }
-std::uint32_t Policy::labels() const noexcept { return tables_->labels; }
-std::uint32_t Policy::vm_labels() const noexcept { return tables_->vm_labels; }
 std::span<const std::string> Policy::ste_types() const noexcept { return tables_->ste_types; }
 std::span<const std::string> Policy::wall_types() const noexcept { return tables_->wall_types; }
 
 std::string_view Policy::label_name(LabelId label) const noexcept {
   return label.value < tables_->labels ? std::string_view(tables_->names[label.value]) : std::string_view();
-}
-
-bool Policy::is_resource(LabelId label) const noexcept {
-  return label.value >= tables_->vm_labels && label.value < tables_->labels;
 }
 
 LabelId Policy::find_vm_label(std::string_view name) const noexcept {
@@ -231,14 +237,6 @@ LabelId Policy::find_resource_label(std::string_view name) const noexcept {
   return i == kNoType ? LabelId::none() : LabelId{i + tables_->vm_labels};
 }
 
-std::span<const std::uint64_t> Policy::ste(LabelId label) const noexcept {
-  return label.value < tables_->labels ? tables_->ste_row(label.value) : std::span<const std::uint64_t>();
-}
-
-std::span<const std::uint64_t> Policy::wall(LabelId label) const noexcept {
-  return label.value < tables_->labels ? tables_->wall_row(label.value) : std::span<const std::uint64_t>();
-}
-
 std::uint32_t Policy::conflict_sets() const noexcept {
   return static_cast<std::uint32_t>(tables_->set_names.size());
 }
@@ -251,47 +249,8 @@ std::span<const std::uint64_t> Policy::conflict_set(std::uint32_t set) const noe
   return set < tables_->set_names.size() ? tables_->set_row(set) : std::span<const std::uint64_t>();
 }
 
-std::span<const std::uint32_t> Policy::sets_naming(std::uint32_t wall_type) const noexcept {
-  return wall_type < tables_->sets_naming.rows() ? tables_->sets_naming.row(wall_type)
-                                                 : std::span<const std::uint32_t>();
-}
-
-std::span<const std::uint32_t> Policy::sets_met(LabelId label) const noexcept {
-  return label.value < tables_->labels ? tables_->sets_met.row(label.value)
-                                       : std::span<const std::uint32_t>();
-}
-
-std::span<const Policy::Exclusion> Policy::exclusions(LabelId label) const noexcept {
-  return label.value < tables_->labels ? tables_->exclusions.row(label.value) : std::span<const Exclusion>();
-}
-
-bool Policy::shares(LabelId a, LabelId b) const noexcept { return first_shared_type(a, b) != kNoType; }
-
 bool Policy::authorizes(LabelId host, LabelId vm) const noexcept {
   return first_missing_type(host, vm) == kNoType && shares(host, vm);
-}
-
-std::uint32_t Policy::first_shared_type(LabelId a, LabelId b) const noexcept {
-  const Tables& t = *tables_;
-  if (a.value >= t.labels || b.value >= t.labels) return kNoType;
-  const std::uint64_t* x = t.ste.data() + std::size_t{a.value} * t.ste_words;
-  const std::uint64_t* y = t.ste.data() + std::size_t{b.value} * t.ste_words;
-  for (std::uint32_t word = 0; word < t.ste_words; ++word) {
-    if (const std::uint64_t common = x[word] & y[word]; common != 0) {
-      return word * kWordBits + static_cast<std::uint32_t>(std::countr_zero(common));
-    }
-  }
-  return kNoType;
-}
-
-std::uint32_t Policy::first_missing_type(LabelId host, LabelId vm) const noexcept {
-  const auto needed = ste(vm);
-  const auto held = ste(host);
-  for (std::uint32_t word = 0; word < needed.size(); ++word) {
-    const std::uint64_t missing = needed[word] & ~(held.empty() ? 0 : held[word]);
-    if (missing != 0) return word * kWordBits + static_cast<std::uint32_t>(std::countr_zero(missing));
-  }
-  return kNoType;
 }
 
 bool Policy::excludes(LabelId running, LabelId starting) const noexcept {

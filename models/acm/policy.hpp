@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -90,37 +91,59 @@ class Policy {
   const PolicyDef& def() const noexcept;
   PolicyMode mode() const noexcept;
   const Digest& digest() const noexcept;
-  std::uint32_t labels() const noexcept;     // rows, `__UNLABELED__` and resource labels included
-  std::uint32_t vm_labels() const noexcept;  // rows below this are VM labels
+  std::uint32_t labels() const noexcept {
+    return rows_.labels;
+  }  // `__UNLABELED__` and resource labels included
+  std::uint32_t vm_labels() const noexcept { return rows_.vm_labels; }  // rows below this are VM labels
   std::span<const std::string> ste_types() const noexcept;  // sorted; a type's index is its place here
   std::span<const std::string> wall_types() const noexcept;
   std::string_view label_name(LabelId) const noexcept;
-  bool is_resource(LabelId) const noexcept;
+  bool is_resource(LabelId label) const noexcept {
+    return label.value >= rows_.vm_labels && label.value < rows_.labels;
+  }
   // none() when absent; `__UNLABELED__` is row 0 of either kind, defined or not.
   LabelId find_vm_label(std::string_view name) const noexcept;
   LabelId find_resource_label(std::string_view name) const noexcept;
 
-  std::span<const std::uint64_t> ste(LabelId) const noexcept;  // bit t of word t/64: the label carries type t
-  std::span<const std::uint64_t> wall(LabelId) const noexcept;
+  // Bit t of word t/64: the label carries type t. No words for a label that there is not.
+  std::span<const std::uint64_t> ste(LabelId label) const noexcept {
+    return row(rows_.ste, rows_.ste_words, label);
+  }
+  std::span<const std::uint64_t> wall(LabelId label) const noexcept {
+    return row(rows_.wall, rows_.wall_words, label);
+  }
   std::uint32_t conflict_sets() const noexcept;
   std::string_view conflict_set_name(std::uint32_t set) const noexcept;
   std::span<const std::uint64_t> conflict_set(std::uint32_t set) const noexcept;
-  std::span<const std::uint32_t> sets_naming(std::uint32_t wall_type) const noexcept;  // ascending
-  std::span<const std::uint32_t> sets_met(
-      LabelId) const noexcept;  // sets that name a wall type of the label, ascending
+  std::span<const std::uint32_t> sets_naming(std::uint32_t wall_type) const noexcept {  // ascending
+    return wall_type < rows_.wall_types ? rows_.sets_naming.row(wall_type) : std::span<const std::uint32_t>();
+  }
+  // Sets that name a wall type of the label, ascending.
+  std::span<const std::uint32_t> sets_met(LabelId label) const noexcept {
+    return label.value < rows_.labels ? rows_.sets_met.row(label.value) : std::span<const std::uint32_t>();
+  }
   // What one running VM of the label excludes: how many of the sets it meets name `type`, the label's own types apart.
   struct Exclusion {
     std::uint32_t type, sets;
   };
-  std::span<const Exclusion> exclusions(LabelId) const noexcept;
+  std::span<const Exclusion> exclusions(LabelId label) const noexcept {
+    return label.value < rows_.labels ? rows_.exclusions.row(label.value) : std::span<const Exclusion>();
+  }
 
   // STE: do the labels have a type in common? A label out of range shares with nothing.
-  bool shares(LabelId a, LabelId b) const noexcept;
+  bool shares(LabelId a, LabelId b) const noexcept { return first_shared_type(a, b) != kNoType; }
   // Host authorization: types(vm) within types(host), and at least one.
   bool authorizes(LabelId host, LabelId vm) const noexcept;
-  std::uint32_t first_shared_type(LabelId a, LabelId b) const noexcept;  // kNoType when they share none
-  std::uint32_t first_missing_type(LabelId host,
-                                   LabelId vm) const noexcept;  // kNoType when the host lacks none
+  std::uint32_t first_shared_type(LabelId a, LabelId b) const noexcept {  // kNoType when they share none
+    const auto x = ste(a), y = ste(b);
+    return x.empty() || y.empty() ? kNoType
+                                  : first_bit(x, [&](std::size_t word) { return x[word] & y[word]; });
+  }
+  std::uint32_t first_missing_type(LabelId host, LabelId vm) const noexcept {  // kNoType: the host lacks none
+    const auto held = ste(host), needed = ste(vm);
+    return first_bit(needed,
+                     [&](std::size_t word) { return needed[word] & ~(held.empty() ? 0 : held[word]); });
+  }
   // Does a running VM of label `running` keep one of label `starting` from its host? Symmetric in strict.
   bool excludes(LabelId running, LabelId starting) const noexcept;
   // Does the label carry two wall types of one conflict set? (Possible in xen33 only.)
@@ -132,8 +155,39 @@ class Policy {
 
  private:
   struct Tables;
+  // Rows of unequal length, one after the other: row r is items[begin[r]] to items[begin[r + 1]].
+  template <class T>
+  struct RaggedRows {
+    const std::uint32_t* begin = nullptr;
+    const T* items = nullptr;
+    std::span<const T> row(std::uint32_t r) const noexcept {
+      return {items + begin[r], items + begin[r + 1]};
+    }
+  };
+  // Where the tables lie, for the members that decide.
+  struct Rows {
+    std::uint32_t labels = 0, vm_labels = 0, wall_types = 0, ste_words = 0, wall_words = 0;
+    const std::uint64_t *ste = nullptr, *wall = nullptr;
+    RaggedRows<std::uint32_t> sets_naming, sets_met;
+    RaggedRows<Exclusion> exclusions;
+  };
   explicit Policy(std::unique_ptr<Tables>);
-  std::unique_ptr<Tables> tables_;
+  std::span<const std::uint64_t> row(const std::uint64_t* first, std::uint32_t words,
+                                     LabelId label) const noexcept {
+    return label.value < rows_.labels ? std::span(first + std::size_t{label.value} * words, words)
+                                      : std::span<const std::uint64_t>();
+  }
+  // The first bit of the words that `word` computes, one for each of `like`.
+  template <class Word>
+  static std::uint32_t first_bit(std::span<const std::uint64_t> like, Word word) noexcept {
+    for (std::size_t i = 0; i < like.size(); ++i) {
+      if (const std::uint64_t bits = word(i); bits != 0)
+        return static_cast<std::uint32_t>(i * 64) + static_cast<std::uint32_t>(std::countr_zero(bits));
+    }
+    return kNoType;
+  }
+  std::unique_ptr<const Tables> tables_;
+  Rows rows_;
 };
 
 }  // namespace tvdsim::models

@@ -15,6 +15,23 @@ namespace {
 using Names = std::vector<std::string>;
 using Known = std::unordered_set<std::string_view>;
 
+// Names seen so far: a few are compared one by one, many are hashed.
+class Seen {
+ public:
+  explicit Seen(std::size_t expected) : hashed_(expected > 16) {}
+  bool add(std::string_view name) {  // false: it was there
+    if (hashed_) return many_.insert(name).second;
+    if (std::ranges::find(few_, name) != few_.end()) return false;
+    few_.push_back(name);
+    return true;
+  }
+
+ private:
+  bool hashed_;
+  std::vector<std::string_view> few_;
+  Known many_;
+};
+
 class Check {
  public:
   Check(const PolicyDef& def, PolicyMode mode, sim::Findings& findings)
@@ -116,7 +133,7 @@ class Check {
   }
 
   void duplicates(std::string_view kind, const Names& list, const Names& places) {
-    std::map<std::string_view, std::size_t> first;
+    std::unordered_map<std::string_view, std::size_t> first;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (list[i].empty()) continue;
       const auto [it, fresh] = first.emplace(list[i], i);
@@ -128,7 +145,7 @@ class Check {
   }
 
   void labels(std::string_view kind, const std::vector<LabelDef>& list) {
-    std::map<std::string_view, const LabelDef*> first;
+    std::unordered_map<std::string_view, const LabelDef*> first;
     for (const LabelDef& label : list) {
       const auto [it, fresh] = first.emplace(label.name, &label);
       if (!fresh) {
@@ -143,7 +160,7 @@ class Check {
 
   void label_types(std::string_view kind, const LabelDef& label, std::string_view type_kind,
                    const Names& types, const Names& places, const Names& defined, const Known& known) {
-    std::set<std::string_view> seen;
+    Seen seen(types.size());
     for (std::size_t i = 0; i < types.size(); ++i) {
       if (types[i].empty()) continue;
       if (!known.contains(types[i])) {
@@ -152,7 +169,7 @@ class Check {
                                     label.name, type_kind, types[i]),
                         sim::suggest(types[i], defined));
       }
-      if (!seen.insert(types[i]).second) {
+      if (!seen.add(types[i])) {
         findings_.warning(
             "TVD-313", at(places, i, label.where),
             fmt::format("the {} `{}` carries the {} `{}` twice.", kind, label.name, type_kind, types[i]));
@@ -214,6 +231,7 @@ class Check {
       for (const std::string& type : def_.conflict_sets[i].types) naming[type].push_back(i);
     }
     for (const LabelDef& label : def_.vm_labels) {
+      if (label.wall.size() < 2) continue;
       std::map<std::size_t, std::set<std::string_view>> met;  // of each set, the label's own types
       for (const std::string& type : label.wall) {
         const auto sets = naming.find(type);

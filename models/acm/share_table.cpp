@@ -45,8 +45,8 @@ ShareTable::ShareTable(const Policy& policy, Path path, std::size_t most_pair_by
     : labels_(policy.labels()),
       path_(path == Path::avx2 ? best_path() : path),
       meet_(path_ == Path::avx2 ? &meet_avx2 : &meet_baseline) {
-  pair_words_ = words_for(labels_);
-  if (labels_ * pair_words_ * sizeof(std::uint64_t) <= most_pair_bytes)
+  pair_bits_ = std::size_t{words_for(labels_)} * kWordBits;
+  if (labels_ * pair_bits_ / 8 <= most_pair_bytes)
     fill_pairs(policy);
   else
     fill_rows(policy);
@@ -54,17 +54,20 @@ ShareTable::ShareTable(const Policy& policy, Path path, std::size_t most_pair_by
 
 // A label shares with everybody who carries one of its types.
 void ShareTable::fill_pairs(const Policy& policy) {
-  std::vector<std::uint64_t> carriers(policy.ste_types().size() * pair_words_);
+  const std::size_t words = pair_bits_ / kWordBits;
+  std::vector<std::uint64_t> carriers(policy.ste_types().size() * words);
   for (std::uint32_t label = 0; label < labels_; ++label) {
     for_each_bit(policy.ste(LabelId{label}), [&](std::uint32_t type) {
-      set_bit(std::span(carriers).subspan(type * pair_words_, pair_words_), label);
+      set_bit(std::span(carriers).subspan(type * words, words), label);
     });
   }
-  pairs_.resize(labels_ * pair_words_);
+  pairs_.resize(labels_ * words);
+  bits_ = pairs_.data();
+  in_pairs_ = labels_;
   for (std::uint32_t label = 0; label < labels_; ++label) {
     for_each_bit(policy.ste(LabelId{label}), [&](std::uint32_t type) {
-      for (std::size_t word = 0; word < pair_words_; ++word)
-        pairs_[label * pair_words_ + word] |= carriers[type * pair_words_ + word];
+      for (std::size_t word = 0; word < words; ++word)
+        pairs_[label * words + word] |= carriers[type * words + word];
     });
   }
 }

@@ -30,13 +30,15 @@ class ShareTable {
   explicit ShareTable(const Policy& policy, Path path = best_path(),
                       std::size_t most_pair_bytes = kMostPairBytes);
 
+  ShareTable(ShareTable&&) noexcept = default;
+
   // Labels beyond the table share with nobody.
   bool shares(LabelId a, LabelId b) const noexcept {
-    if (a.value >= labels_ || b.value >= labels_) [[unlikely]]
-      return false;
-    if (!pairs_.empty()) [[likely]]
-      return (pairs_[a.value * pair_words_ + b.value / 64] >> b.value % 64 & 1) != 0;
-    return meet_(row(a), row(b), row_blocks_);
+    const std::size_t x = a.value, y = b.value;
+    if (x >= in_pairs_ || y >= in_pairs_) [[unlikely]]
+      return shares_by_rows(a, b);
+    const std::size_t bit = x * pair_bits_ + y;
+    return (bits_[bit / 64] >> bit % 64 & 1) != 0;
   }
   std::uint32_t labels() const noexcept { return labels_; }
   bool by_pairs() const noexcept { return !pairs_.empty(); }
@@ -52,13 +54,20 @@ class ShareTable {
   using Meet = bool (*)(const Block* a, const Block* b, std::size_t blocks) noexcept;
   static bool meet_baseline(const Block* a, const Block* b, std::size_t blocks) noexcept;
   static bool meet_avx2(const Block* a, const Block* b, std::size_t blocks) noexcept;
+  bool shares_by_rows(LabelId a, LabelId b) const noexcept {
+    if (a.value >= labels_ || b.value >= labels_ || rows_.empty()) return false;
+    return meet_(row(a), row(b), row_blocks_);
+  }
   const Block* row(LabelId label) const noexcept { return rows_.data() + label.value * row_blocks_; }
   void fill_pairs(const Policy& policy);
   void fill_rows(const Policy& policy);
 
+  const std::uint64_t* bits_ = nullptr;  // those of pairs_
+  std::size_t in_pairs_ = 0;             // labels that have a row of pairs: all or none
+  std::size_t pair_bits_ = 0;            // per label, in whole words
   std::uint32_t labels_ = 0;
   Path path_;
-  std::size_t pair_words_ = 0, row_blocks_ = 0;  // per label
+  std::size_t row_blocks_ = 0;  // per label
   Meet meet_ = nullptr;
   std::vector<std::uint64_t> pairs_;
   std::vector<Block> rows_;

@@ -17,18 +17,21 @@ using Names = std::vector<std::string>;
 class Writer {
  public:
   void number(std::uint64_t value) {
-    for (int shift = 24; shift >= 0; shift -= 8) bytes_ += static_cast<char>((value >> shift) & 0xff);
+    const char digits[] = {static_cast<char>(value >> 24 & 0xff), static_cast<char>(value >> 16 & 0xff),
+                           static_cast<char>(value >> 8 & 0xff), static_cast<char>(value & 0xff)};
+    bytes_.append(digits, sizeof digits);
   }
   void text(std::string_view value) {
     number(value.size());
     bytes_ += value;
   }
-  void set(Names names) {
-    std::erase(names, std::string{});
+  void set(const Names& written) {
+    std::vector<std::string_view> names(written.begin(), written.end());
+    std::erase(names, std::string_view{});
     std::ranges::sort(names);
     names.erase(std::unique(names.begin(), names.end()), names.end());
     number(names.size());
-    for (const std::string& name : names) text(name);
+    for (const std::string_view name : names) text(name);
   }
   void version(Version version) {
     number(version.major);

@@ -15,12 +15,14 @@ namespace tvdsim::models {
 namespace {
 
 pugi::xml_node child(const pugi::xml_node& node, std::string_view name) {
-  return node.find_child([&](const pugi::xml_node& c) { return local_name(c) == name; });
+  auto c = node.first_child();
+  while (c && local_name(c) != name) c = c.next_sibling();
+  return c;
 }
 
 template <class Visit>
 void for_each(const pugi::xml_node& node, std::string_view name, Visit visit) {
-  for (const auto& c : node.children()) {
+  for (auto c = node.first_child(); c; c = c.next_sibling()) {
     if (local_name(c) == name) visit(c);
   }
 }

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <optional>
 #include <pugixml.hpp>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,7 +87,7 @@ std::string_view prefix_of(std::string_view name) {
 std::string_view namespace_of(pugi::xml_node node, std::string_view prefix) {
   constexpr std::string_view kKey = "xmlns";
   for (; node; node = node.parent()) {
-    for (const auto& attribute : node.attributes()) {
+    for (auto attribute = node.first_attribute(); attribute; attribute = attribute.next_attribute()) {
       const std::string_view name = attribute.name();
       if (!name.starts_with(kKey)) continue;
       const std::string_view rest = name.substr(kKey.size());
@@ -113,10 +114,12 @@ class Structure {
 
  private:
   void attributes(const pugi::xml_node& node, const Element& element) {
-    std::set<std::string_view> seen;
-    for (const auto& attribute : node.attributes()) {
+    std::vector<std::string_view> seen;
+    for (auto attribute = node.first_attribute(); attribute; attribute = attribute.next_attribute()) {
       const std::string_view name = attribute.name();
-      if (!seen.insert(name).second) {
+      const bool again = std::ranges::find(seen, name) != seen.end();
+      seen.push_back(name);
+      if (again) {
         findings_.error("TVD-310", place_of(node, places_),
                         fmt::format("`{}` has the attribute `{}` twice.", node.name(), name));
         continue;
@@ -133,7 +136,7 @@ class Structure {
       }
     }
     for (const Attribute& attribute : element.attributes) {
-      if (attribute.required && !seen.contains(attribute.name)) {
+      if (attribute.required && std::ranges::find(seen, attribute.name) == seen.end()) {
         wrong(node, fmt::format("`{}` lacks its attribute `{}`.", node.name(), attribute.name));
       }
     }
@@ -141,7 +144,7 @@ class Structure {
 
   void text(const pugi::xml_node& node, const Element& element) {
     unsigned pieces = 0;
-    for (const auto& child : node.children()) {
+    for (auto child = node.first_child(); child; child = child.next_sibling()) {
       if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata) ++pieces;
     }
     if (!element.text && pieces > 0)
@@ -154,11 +157,21 @@ class Structure {
   void children(const pugi::xml_node& node, const Element& element) {
     std::vector<unsigned> counts(element.children.size(), 0);
     std::size_t reached = 0;
-    for (const auto& child : node.children()) {
+    // What a prefix stands for here holds for every child that says nothing else about it.
+    std::optional<std::string_view> asked;
+    bool ours_here = false;
+    for (auto child = node.first_child(); child; child = child.next_sibling()) {
       if (child.type() != pugi::node_element) continue;
-      const bool ours = namespace_of(child, prefix_of(child.name())) == kPolicyNamespace;
+      const std::string_view prefix = prefix_of(child.name());
+      const bool inherits = !child.first_attribute();
+      if (inherits && asked != prefix) {
+        asked = prefix;
+        ours_here = namespace_of(node, prefix) == kPolicyNamespace;
+      }
+      const bool ours = inherits ? ours_here : namespace_of(child, prefix) == kPolicyNamespace;
+      const std::string_view name = local_name(child);
       std::size_t i = 0;
-      while (i < element.children.size() && element.children[i].name != local_name(child)) ++i;
+      while (i < element.children.size() && element.children[i].name != name) ++i;
       if (!ours || i == element.children.size()) {
         wrong(child, fmt::format("`{}` is not allowed in `{}`.", child.name(), node.name()),
               ours ? expected(element)

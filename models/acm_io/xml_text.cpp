@@ -3,24 +3,40 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
+#include <cstring>
 
 namespace tvdsim::models {
 
+namespace {
+// Of a character that takes several bytes in UTF-8.
+bool is_later_byte(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+}  // namespace
+
 Places::Places(std::string_view text, std::string_view where) : text_(text), where_(where), lines_{0} {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n') lines_.push_back(i + 1);
-  }
+  for (std::size_t i = text.find('\n'); i != std::string_view::npos; i = text.find('\n', i + 1))
+    lines_.push_back(i + 1);
+  plain_ = std::ranges::none_of(text, is_later_byte);
 }
 
 std::string Places::at(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   const auto line = static_cast<std::size_t>(std::ranges::upper_bound(lines_, offset) - lines_.begin());
   const std::string_view before = text_.substr(lines_[line - 1], offset - lines_[line - 1]);
-  const auto column =
-      std::ranges::count_if(before, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-  return fmt::format("{}:{}:{}", where_, line, column + 1);
+  std::size_t column = before.size();
+  if (!plain_) column -= static_cast<std::size_t>(std::ranges::count_if(before, is_later_byte));
+  std::string place;  // one for each name of a policy: no formatter here
+  place.reserve(where_.size() + 16);
+  place.append(where_);
+  for (const std::size_t number : {line, column + 1}) {
+    char digits[20];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    place.push_back(':');
+    place.append(digits, end);
+  }
+  return place;
 }
 
 CodePoint code_point(std::string_view text, std::size_t offset) {
@@ -49,6 +65,29 @@ bool is_xml_char(std::uint32_t c) {
 }
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// Characters with a meaning inside a tag.
+bool ends_run(char c) {
+  static constexpr auto kTable = [] {
+    std::array<bool, 256> table{};
+    for (const char each : {'<', '>', '&', '"', '\''}) table[static_cast<unsigned char>(each)] = true;
+    return table;
+  }();
+  return kTable[static_cast<unsigned char>(c)];
+}
+
+// How many bytes at the start are printable ASCII; eight at a time, so it may stop up to seven short, but not at none.
+std::size_t plain_bytes(std::string_view text) {
+  std::size_t count = 0;
+  for (; count + 8 <= text.size(); count += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + count, 8);
+    constexpr std::uint64_t kHigh = 0x8080'8080'8080'8080, kBlank = 0x2020'2020'2020'2020;
+    // Below 0x80 in each byte, adding 0x60 sets the high bit of those that are 0x20 or more.
+    if ((word & kHigh) != 0 || ((word + 3 * kBlank) & kHigh) != kHigh) break;
+  }
+  return std::max<std::size_t>(count, 1);
+}
 
 class Scan {
  public:
@@ -79,7 +118,7 @@ class Scan {
     for (std::size_t i = 0; i < text_.size() && !problem_;) {
       const auto byte = static_cast<unsigned char>(text_[i]);
       if (byte >= 0x20 && byte < 0x80) {  // nearly all of them
-        ++i;
+        i += plain_bytes(text_.substr(i));
         continue;
       }
       const CodePoint c = code_point(text_, i);
@@ -141,6 +180,11 @@ class Scan {
     const bool closing = text_.substr(at_).starts_with("</");
     char quote = 0;
     for (++at_; at_ < text_.size(); ++at_) {
+      // The next character that means something here.
+      std::size_t next = at_;
+      while (next < text_.size() && !ends_run(text_[next])) ++next;
+      at_ = next;
+      if (at_ == text_.size()) break;
       const char c = text_[at_];
       if (c == '<') return fail(at_, "`<` stands inside a tag.");
       if (c == '&') {
@@ -166,10 +210,21 @@ class Scan {
   }
 
   void content() {
-    for (; at_ < text_.size() && text_[at_] != '<'; ++at_) {
-      if (text_[at_] == '&') reference();
+    const std::size_t end = std::min(text_.find('<', at_), text_.size());
+    if (depth_ == 0) {
+      while (at_ < end && is_blank(text_[at_])) ++at_;
+      if (at_ < end) {
+        if (text_[at_] == '&') reference();
+        if (!problem_) fail(at_, "text stands outside the root element.");
+      }
+      return;
+    }
+    const auto next_reference = [&](std::size_t from) {
+      return from + std::min(text_.substr(from, end - from).find('&'), end - from);
+    };
+    for (at_ = next_reference(at_); at_ < end; at_ = next_reference(at_ + 1)) {
+      reference();
       if (problem_) return;
-      if (depth_ == 0 && !is_blank(text_[at_])) return fail(at_, "text stands outside the root element.");
     }
   }
 

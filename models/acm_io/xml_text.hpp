@@ -28,6 +28,7 @@ class Places {
   std::string_view text_;
   std::string where_;
   std::vector<std::size_t> lines_;  // where each line begins
+  bool plain_;                      // every byte is a character
 };
 
 inline constexpr std::size_t kMaxPolicyText = std::size_t{8} << 20;
