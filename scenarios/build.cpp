@@ -78,7 +78,8 @@ models::DatacenterSetup build_setup(const Spec& spec) {
 std::vector<models::Action> build_actions(const Spec& spec) {
   auto actions = spec.actions;
   for (auto& action : actions) {
-    if (action.kind != models::ActionKind::update_policy) continue;
+    const bool loads = action.kind == models::ActionKind::hypercall && !action.policy.empty();
+    if (action.kind != models::ActionKind::update_policy && !loads) continue;
     const auto named = std::find_if(spec.policies.begin(), spec.policies.end(),
                                     [&](const PolicySource& policy) { return policy.name == action.policy; });
     TVDSIM_ASSERT(named != spec.policies.end(), "check_spec refuses an update to a policy that is not there");

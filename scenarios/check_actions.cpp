@@ -4,6 +4,7 @@
 #include <set>
 
 #include "models/host/disk.hpp"
+#include "models/host/hypercall.hpp"
 #include "models/host/memory.hpp"
 #include "scenarios/check.hpp"
 
@@ -54,9 +55,16 @@ class Actions {
     if (field.name == "disk") refer(context_.disks, "disk", action_->disk, "disk");
     if (field.name == "host" && (field.required || !action_->host.empty()))
       refer(context_.hosts, "host", action_->host, "host");
-    if (field.name == "policy") refer(context_.policy_names, "policy", action_->policy, "policy");
-    if (field.name == "label")
-      label(action_->kind != ActionKind::label_vm && action_->kind != ActionKind::relabel_host);
+    if (field.name == "policy" && (field.required || !action_->policy.empty()))
+      refer(context_.policy_names, "policy", action_->policy, "policy");
+    if (field.name == "label" && (field.required || !action_->label.empty()))
+      label(!of_vm());
+  }
+
+  // Is its label a VM's? Else a resource's.
+  bool of_vm() const {
+    return action_->kind == ActionKind::label_vm || action_->kind == ActionKind::relabel_host ||
+           action_->kind == ActionKind::hypercall || action_->kind == ActionKind::clone_vm;
   }
 
   // A VM, or the control domain of a host.
@@ -121,6 +129,9 @@ class Actions {
               "known: `refuse`, `revoke`");
         }
         break;
+      case ActionKind::hypercall:
+        hypercall();
+        break;
       default:
         break;
     }
@@ -144,9 +155,23 @@ class Actions {
       case ActionKind::send:
       case ActionKind::take_device:
       case ActionKind::create_domain:
+      case ActionKind::hypercall:
         return false;
       default:
         return true;
+    }
+  }
+
+  void hypercall() {
+    std::vector<std::string> known;
+    for (const auto& info : models::hypercall_infos()) known.emplace_back(info.name);
+    if (std::find(known.begin(), known.end(), action_->mode) == known.end()) {
+      bad("TVD-101", "mode", fmt::format("`{}` is not a hypercall.", action_->mode),
+          sim::suggest(action_->mode, known));
+    }
+    if (action_->text.size() > models::kPageSize) {
+      bad("TVD-110", "text",
+          fmt::format("{} bytes do not fit into a page of {}.", action_->text.size(), models::kPageSize));
     }
   }
 

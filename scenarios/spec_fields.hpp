@@ -26,6 +26,7 @@ inline constexpr std::array<std::string_view, 2> kPolicyModes{"strict", "xen33"}
 inline constexpr std::array<std::string_view, 7> kFaultKinds{
     "loss", "delay", "duplicate", "crash", "crash_after", "crash_sender", "crash_sender_after"};
 inline constexpr std::array<std::string_view, 3> kControlModes{"off", "monitor", "on"};
+inline constexpr std::array<std::string_view, 2> kCacheModes{"none", "xen33"};
 inline constexpr std::array<std::string_view, 2> kCaptures{"frames", "none"};
 
 // `Part` may be const: the writer's is.
@@ -54,6 +55,8 @@ void fields(Visitor& v, Part& host) {
   v.text("tpm_profile", host.tpm_profile);
   v.text("image", host.image);
   v.texts("tampered", host.tampered);
+  v.choice("decision_cache", host.decision_cache, kCacheModes);
+  v.count("domain_ids", host.domain_ids);
   v.parts("vlan_map", host.vlan_map);
 }
 

@@ -27,6 +27,9 @@ std::span<const Control> asked(Hook hook) noexcept {
     case Hook::evtchn_bind:
     case Hook::grant_setup:
     case Hook::grant_map:
+    case Hook::grant_copy:
+    case Hook::grant_transfer:
+    case Hook::foreign_map:
       return kChannel;
     case Hook::disk_assign:
     case Hook::disk_attach:
@@ -44,6 +47,10 @@ std::span<const Control> asked(Hook hook) noexcept {
     case Hook::vlan_create:
     case Hook::migrate_target:
     case Hook::tvd_create:
+    case Hook::vm_clone:
+    case Hook::domain_control:
+    case Hook::label_write:
+    case Hook::policy_load:
       return {};
   }
   return {};

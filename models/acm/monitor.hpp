@@ -8,7 +8,7 @@
 //
 //   hook                                   controls asked, in this order
 //   vm_start vm_resume vm_migrate_in       host_authorization, wall
-//   evtchn_alloc evtchn_bind grant_*       ste
+//   evtchn_* grant_* foreign_map           ste
 //   disk_assign disk_attach                resource_check
 // The first control that refuses decides. Facts that only the caller knows (who owns a device, which bytes lie on a disk)
 // come in as `Fact` and are decided by settle(), so that all refusals have one form.

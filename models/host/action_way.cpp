@@ -23,6 +23,7 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::write_disk:
     case ActionKind::read_disk:
     case ActionKind::create_domain:
+    case ActionKind::hypercall:
     case ActionKind::tpm_extend:
     case ActionKind::tpm_read:
     case ActionKind::ping:

@@ -124,6 +124,34 @@ std::string check_links(const World& world, const Machine& machine) {
   return {};
 }
 
+// What is shared without a link, by hypercalls of their own, needs the same permission.
+std::string check_shares(const World& world, const Machine& machine) {
+  const Hypervisor& hypervisor = *machine.hypervisor;
+  for (const auto& share : hypervisor.shares()) {
+    if (share.in_link) continue;
+    Request request;
+    request.hook = share.hook;
+    request.host = machine.id;
+    request.subject = share.subject;
+    request.subject_label = hypervisor.label_of(share.subject);
+    request.object_label = hypervisor.label_of(share.object);
+    if (!hypervisor.monitor().decide(request)) {
+      return fmt::format("{} and {} share on {} by {}, which the policy forbids", world.vm_name(share.subject),
+                         world.vm_name(share.object), machine.name, to_text(share.hook));
+    }
+  }
+  return {};
+}
+
+// Without some controls a share may outlive what permitted it, or come to be unasked: that is what their absence means.
+bool shares_are_asked(const Machine& machine) {
+  const auto& modes = machine.hypervisor->monitor().modes();
+  const bool remembered =
+      machine.hypervisor->cache() != nullptr && modes[Control::cache_purge] != ControlMode::on;
+  return !remembered && modes[Control::mediation] == ControlMode::on &&
+         modes[Control::label_store] == ControlMode::on;
+}
+
 std::string check_fronts(const World& world, const Machine& machine) {
   for (const auto& front : machine.drivers->fronts()) {
     if (front.state != SplitDrivers::State::active) continue;
@@ -204,7 +232,7 @@ void add_machine(Hash& hash, const Machine& machine) {
   for (const std::uint32_t count : hypervisor.monitor().wall().running()) hash.add(count);
   for (const std::uint32_t count : hypervisor.monitor().wall().excluded()) hash.add(count);
   for (const auto& domain : hypervisor.domains()) {
-    hash.add(domain.vm.value).add(static_cast<std::uint64_t>(domain.state));
+    hash.add(domain.vm.value).add(static_cast<std::uint64_t>(domain.state)).add(domain.vcpus);
   }
   // Free rows at the end of a table are room, not state.
   for (const auto& port : hypervisor.channels().ports()) {
@@ -221,6 +249,9 @@ void add_machine(Hash& hash, const Machine& machine) {
         .add(grant.grantee.value)
         .add(grant.page);
   }
+  for (const auto& map : hypervisor.foreign_maps()) {
+    if (map.live) hash.add(map.mapper.value).add(map.owner.value).add(map.page);
+  }
   for (const auto& front : machine.drivers->fronts()) {
     if (front.state == SplitDrivers::State::offline) continue;
     hash.add(static_cast<std::uint64_t>(front.state))
@@ -236,7 +267,9 @@ std::string find_broken_invariant(const World& world) {
   for (const Machine& machine : world.machines) {
     for (const std::string& broken :
          {check_domains(machine), check_wall(machine), check_placement(world, machine),
-          check_links(world, machine), check_fronts(world, machine)}) {
+          shares_are_asked(machine) ? check_links(world, machine) : std::string{},
+          shares_are_asked(machine) ? check_shares(world, machine) : std::string{},
+          check_fronts(world, machine)}) {
       if (!broken.empty()) return broken;
     }
   }
@@ -258,7 +291,9 @@ std::string hash_of_state(const World& world) {
   for (std::uint32_t vm = 0; vm < world.domains.count(); ++vm) {
     const VmState state = world.domains.state[vm];
     // A VM whose start was refused is as far from running as it was before; a refused child leaves only its name.
-    if (state == VmState::refused && world.domains.name[vm].find(".child") != std::string::npos) continue;
+    const bool made = world.domains.name[vm].find(".child") != std::string::npos ||
+                      world.domains.name[vm].find(".clone") != std::string::npos;
+    if (state == VmState::refused && made) continue;
     const bool down = state == VmState::defined || state == VmState::refused || state == VmState::stopped ||
                       state == VmState::crashed;
     hash.add(world.domains.name[vm]).add(world.domains.label_name[vm]).add(world.domains.where[vm].value);

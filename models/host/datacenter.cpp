@@ -27,8 +27,8 @@
 namespace tvdsim::models {
 
 std::string_view to_text(VmState state) noexcept {
-  static constexpr std::array<std::string_view, 8> kNames = {"defined",   "building", "running", "suspended",
-                                                             "migrating", "stopped",  "crashed", "refused"};
+  static constexpr std::array<std::string_view, 9> kNames = {
+      "defined", "building", "running", "suspended", "migrating", "stopped", "crashed", "refused", "paused"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -122,7 +122,7 @@ void Datacenter::Impl::add_hosts() {
     monitor.history = setup.history;
     monitor.deny_all = setup.deny_all;
     machine.hypervisor =
-        std::make_unique<Hypervisor>(world, machine, setup.policies.front(), PolicyEpoch{0}, monitor);
+        std::make_unique<Hypervisor>(world, machine, setup.policies.front(), PolicyEpoch{0}, monitor, row);
     machine.drivers = std::make_unique<SplitDrivers>(world, machine);
     machine.devices = std::make_unique<NativeDevices>(world, machine, row.devices);
     machine.toolstack = std::make_unique<Toolstack>(world, machine);
@@ -280,21 +280,11 @@ void Datacenter::Impl::crash_vm(std::uint64_t correlation, const Action& action)
   const auto* domain = machine.hypervisor->find(vm);
   if (!domain)
     return world.commands.close(correlation, Result::failed, fmt::format("{} does not run", action.vm));
-  if (domain->state == DomainState::paused) {
+  if (domain->state == DomainState::paused && world.domains.state[vm.value] != VmState::paused) {
     return world.commands.close(correlation, Result::failed,
                                 fmt::format("{} is quiet between two hosts", action.vm));
   }
-  machine.drivers->disconnect_all(vm);
-  machine.devices->release_all(vm);
-  if (domain->state == DomainState::running) {
-    machine.hypervisor->retire(vm);
-  } else {
-    machine.hypervisor->abandon(vm);
-  }
-  for (const sim::DiskId disk : world.domains.disks[vm.value]) world.disks.disk(disk).give_back(vm);
-  world.backend->wipe(vm);
-  world.enter(vm, VmState::crashed, "crash", correlation);
-  machine.toolstack->vm_died(vm);
+  vm_dies(world, machine, vm, "crash", correlation);
   world.commands.close(correlation, Result::done, "");
 }
 
@@ -323,7 +313,8 @@ void Datacenter::Impl::check_names(const Action& action) const {
     if (field == "verifier")
       need(field, action.verifier, world.bus.find("verifier@" + action.verifier).exists());
     if (field == "tvd") need(field, action.tvd, world.tvds.find(action.tvd) != TvdTable::kNone);
-    if (field == "policy") need(field, action.policy, action.policy_index < setup.policies.size());
+    if (field == "policy" && !(optional && action.policy.empty()))
+      need(field, action.policy, action.policy_index < setup.policies.size());
     const bool backend =
         action.kind == ActionKind::kill_backend || action.kind == ActionKind::restart_backend;
     if (field == "device" && backend) need(field, action.device, device_kind(action.device).has_value());
@@ -351,6 +342,19 @@ void Datacenter::finish() {
   impl_->world.migrations.close_open();
   impl_->world.commands.close_unanswered();
   sim::Trace& trace = impl_->world.trace;
+  for (const Machine& machine : impl_->world.machines) {
+    const DecisionCache* cache = machine.hypervisor->cache();
+    if (!cache) continue;
+    for (const auto [kind, name] : {std::pair(CacheKind::event_channel, "event_channel"),
+                                    std::pair(CacheKind::grant, "grant")}) {
+      const auto& counts = cache->counts(kind);
+      trace.append(sim::rows::decision_caches{.host = trace.text(machine.name),
+                                              .kind = trace.text(name),
+                                              .evaluated = counts.evaluated,
+                                              .denied = counts.denied,
+                                              .hits = counts.hits});
+    }
+  }
   static constexpr sim::Cause kCauses[] = {
 #define CAUSE(name, what) sim::Cause::name,
 #include "sim/trace/causes.def"

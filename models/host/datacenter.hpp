@@ -37,6 +37,9 @@ class Hypervisor;
 class TruthReader;
 struct World;
 
+// none: every decision is made anew. xen33: permits are remembered per domain id, as Xen did.
+enum class CacheMode : std::uint8_t { none, xen33 };
+
 struct VlanMapSetup {
   std::uint32_t vlan = 0, to_vlan = 0;
 };
@@ -53,6 +56,8 @@ struct HostSetup {
   std::string image;                        // what it boots; empty: the built-in host image
   std::vector<std::string> tampered;        // components that differ by one byte from what their image says
   std::vector<std::string> uninstrumented;  // boot stages that start the next one without measuring it
+  CacheMode decision_cache = CacheMode::none;
+  std::uint32_t domain_ids = 0;        // how many there are, the control domain's included; 0: Xen's 32,752
   std::vector<VlanMapSetup> vlan_map;  // software VLANs joined to another 802.1Q interface than their own
 };
 struct DiskSetup {
@@ -143,7 +148,8 @@ enum class VmState : std::uint8_t {
   migrating,
   stopped,
   crashed,
-  refused
+  refused,
+  paused
 };
 std::string_view to_text(VmState) noexcept;
 

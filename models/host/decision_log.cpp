@@ -30,6 +30,11 @@ std::string_view DecisionLog::vm_name(sim::VmId vm) const noexcept {
 
 std::string DecisionLog::record(const Monitor& monitor, const Request& request, const Decision& decision,
                                 const Parties& parties) {
+  if (witness_.call) witness_.call(witness_.self, request, decision);
+  if (alone_) {
+    ++next_;
+    return {};
+  }
   sim::Trace& trace = engine_.trace();
   const Policy& policy = monitor.policy();
   const std::string_view other = vm_name(decision.other);

@@ -37,6 +37,16 @@ class DecisionLog {
     void* self = nullptr;
   };
   void listen(const Listener& listener) noexcept { listener_ = listener; }
+  // Told of every decision as numbers. `alone`: nobody wants words, so none are made and no rows are written: what a run of
+  // millions of calls needs.
+  struct Witness {
+    void (*call)(void* self, const Request& request, const Decision& decision) = nullptr;
+    void* self = nullptr;
+  };
+  void watch(const Witness& witness, bool alone) noexcept {
+    witness_ = witness;
+    alone_ = alone;
+  }
 
  private:
   // A label's types in words. A label of all types has thousands, and stands in most decisions.
@@ -51,6 +61,8 @@ class DecisionLog {
   const DomainTable& domains_;
   std::uint64_t next_ = 0;
   Listener listener_;
+  Witness witness_;
+  bool alone_ = false;
   std::unordered_map<const Policy*, PolicyTypes> types_;
 };
 

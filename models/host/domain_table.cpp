@@ -10,6 +10,8 @@ sim::VmId DomainTable::add(Truth& truth, std::string_view vm_name, std::string_v
   index_.emplace(std::string(vm_name), id);
   name.emplace_back(vm_name);
   label_name.emplace_back(label_of_vm);
+  label_version.push_back(0);
+  parent.emplace_back();
   where.push_back(host);
   state.push_back(VmState::defined);
   control.push_back(false);
@@ -25,6 +27,15 @@ sim::VmId DomainTable::add(Truth& truth, std::string_view vm_name, std::string_v
   memory.push_back(
       std::make_unique<ByteStore>(truth, vm_name, std::max<std::uint64_t>(bytes.count, 64u << 20)));
   return {id};
+}
+
+bool DomainTable::set_label(sim::VmId vm, std::string_view label) {
+  std::string& kept = label_name.at(vm.value);
+  if (kept == label) return false;
+  kept = label;
+  ++label_version[vm.value];
+  ++label_changes;
+  return true;
 }
 
 sim::VmId DomainTable::find(std::string_view vm_name) const noexcept {

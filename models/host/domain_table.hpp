@@ -23,6 +23,8 @@ namespace tvdsim::models {
 
 struct DomainTable {
   std::vector<std::string> name, label_name;
+  std::vector<std::uint32_t> label_version;  // how often its label has changed
+  std::uint64_t label_changes = 0;           // how often any has
   std::vector<sim::HostId> where;  // where it runs, is saved, or is to be built
   std::vector<VmState> state;
   std::vector<bool> control;  // the control domain of its host
@@ -30,6 +32,7 @@ struct DomainTable {
   std::vector<sim::BitRate> dirty_rate;
   std::vector<bool> vif, vtpm;                  // configured split devices beside disks
   std::vector<std::vector<sim::DiskId>> disks;  // configured, in order
+  std::vector<sim::VmId> parent;                // whose memory it is to be built with; none(): empty memory
   std::vector<std::uint64_t> busy;              // correlation id of the operation under way; 0: none
   std::vector<std::unique_ptr<ByteStore>> memory;
   // Where in its memory the last message lies that another VM sent it.
@@ -40,6 +43,8 @@ struct DomainTable {
 
   sim::VmId add(Truth& truth, std::string_view vm_name, std::string_view label_of_vm, sim::HostId host,
                 sim::Bytes bytes);
+  // The only way to change a label once the domain is there; false: it is the same. World::set_label() writes it down, too.
+  bool set_label(sim::VmId vm, std::string_view label);
   sim::VmId find(std::string_view vm_name) const noexcept;
   std::size_t count() const noexcept { return name.size(); }
 

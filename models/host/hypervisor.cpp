@@ -9,12 +9,14 @@
 namespace tvdsim::models {
 
 Hypervisor::Hypervisor(World& world, const Machine& machine, std::shared_ptr<const Policy> policy,
-                       PolicyEpoch epoch, Monitor::Setup setup)
+                       PolicyEpoch epoch, Monitor::Setup setup, const HostSetup& row)
     : world_(world),
       name_(machine.name),
       dom0_name_(machine.dom0_name),
       dom0_(machine.dom0),
-      monitor_(std::move(policy), epoch, setup) {}
+      monitor_(std::move(policy), epoch, setup),
+      ids_(row.domain_ids),
+      cache_(row.decision_cache == CacheMode::xen33 ? std::make_unique<DecisionCache>() : nullptr) {}
 
 Hypervisor::~Hypervisor() = default;
 
@@ -62,14 +64,15 @@ void Hypervisor::boot_control_domain() {
       monitor_.check(request(Hook::vm_start, dom0_, monitor_.host_label(), monitor_.host().value));
   control_domain_counted_ = static_cast<bool>(ticket);
   ticket.commit();
-  domains_.push_back({dom0_, DomainState::running, Ticket{}});
+  domains_.push_back({dom0_, DomainState::running, Ticket{}, ids_.control_domain()});
+  if (cache_) cache_->begin(domains_.back().id);
   world_.domains.control[dom0_.value] = true;
   world_.truth.runs(world_.engine.now(), dom0_name_, name_, world_.domains.label_name[dom0_.value]);
   world_.enter(dom0_, VmState::running, "boot", 0);
 }
 
 Hypervisor::Verdicted Hypervisor::may_build(VmId caller, VmId vm, std::uint64_t correlation) {
-  const bool control = world_.domains.control.at(caller.value);
+  const bool control = is_control(caller);
   return ask_fact(Hook::domain_create, caller, label_of(vm), vm.value, world_.vm_name(vm),
                   control ? Rule::control_domain : Rule::not_control_domain, !control, VmId::none(),
                   correlation);
@@ -77,6 +80,7 @@ Hypervisor::Verdicted Hypervisor::may_build(VmId caller, VmId vm, std::uint64_t 
 
 Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correlation) {
   TVDSIM_ASSERT(!find(vm), "a VM is admitted to a host where it already is");
+  if (ids_.full()) return {{}, "every domain id of the host is in use"};
   const Request asked = request(hook, vm, monitor_.host_label(), monitor_.host().value);
   Ticket ticket = monitor_.check(asked);
   const Decision decision = ticket.decision();
@@ -85,9 +89,19 @@ Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correl
                                                      {name_, world_.vm_name(vm), name_, correlation})};
   if (ticket) {
     const auto state = hook == Hook::vm_migrate_in ? DomainState::arriving : DomainState::building;
-    domains_.push_back({vm, state, std::move(ticket)});
+    domains_.push_back({vm, state, std::move(ticket), ids_.next()});
+    if (cache_) cache_->begin(domains_.back().id);
   }
   return answer;
+}
+
+// Its id may be given to another domain from now on, and what was remembered of it must not outlive it.
+void Hypervisor::forget(VmId vm) {
+  const auto gone = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& d) { return d.vm == vm; });
+  if (gone == domains_.end()) return;
+  if (cache_ && monitor_.modes()[Control::cache_purge] == ControlMode::on) cache_->forget(gone->id);
+  ids_.give_back(gone->id);
+  domains_.erase(gone);
 }
 
 void Hypervisor::commit(VmId vm) {
@@ -114,7 +128,7 @@ void Hypervisor::abandon(VmId vm) {
                     "its place in the wall of " + name_ + " outlives its start");
   }
   close_links_of(vm);
-  std::erase_if(domains_, [&](const Domain& each) { return each.vm == vm; });
+  forget(vm);
 }
 
 void Hypervisor::pause(VmId vm) {
@@ -140,13 +154,13 @@ void Hypervisor::retire(VmId vm) {
     world_.truth.halts(world_.engine.now(), world_.vm_name(vm), name_);
   close_links_of(vm);
   monitor_.stop(vm);
-  std::erase_if(domains_, [&](const Domain& each) { return each.vm == vm; });
+  forget(vm);
 }
 
 bool Hypervisor::relabel(LabelId label) {
   if (!monitor_.relabel_host(dom0_, label)) return false;
   world_.truth.halts(world_.engine.now(), dom0_name_, name_);
-  world_.domains.label_name[dom0_.value] = monitor_.policy().label_name(label);
+  world_.set_label(dom0_, monitor_.policy().label_name(label), "relabelled", 0);
   world_.truth.runs(world_.engine.now(), dom0_name_, name_, world_.domains.label_name[dom0_.value]);
   return true;
 }

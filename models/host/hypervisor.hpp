@@ -1,8 +1,9 @@
 // The hypervisor of one host: its domains, event channels and grant table, all behind one reference monitor.
 //
 // Nothing that makes two domains share something, or a domain run, gets past it unasked: each such call asks the monitor,
-// writes the decision down, and only then acts. What it establishes is a link: one event channel and one granted page,
-// four mediated calls. Signals and bytes through an open link are not asked about again.
+// writes the decision down, and only then acts (docs/mediation.md lists the ways). Two drivers or guests that work together
+// use a link: one event channel and one granted page, four mediated calls. Signals and bytes through what is open are not asked
+// about again.
 //
 //   auto link = hypervisor.open_link(a, b, correlation);
 //   if (!link.opened) return link.why;                        // nothing was left behind
@@ -24,13 +25,16 @@
 #include <string_view>
 #include <vector>
 
+#include "models/acm/decision_cache.hpp"
 #include "models/acm/monitor.hpp"
+#include "models/host/domain_ids.hpp"
 #include "models/host/event_channel.hpp"
 #include "models/host/grant_table.hpp"
 #include "models/host/memory.hpp"
 
 namespace tvdsim::models {
 
+struct HostSetup;
 struct World;
 struct Machine;
 
@@ -41,7 +45,7 @@ enum class DomainState : std::uint8_t { building, arriving, running, paused };
 class Hypervisor {
  public:
   Hypervisor(World& world, const Machine& machine, std::shared_ptr<const Policy> policy, PolicyEpoch epoch,
-             Monitor::Setup setup);
+             Monitor::Setup setup, const HostSetup& row);
   ~Hypervisor();
   Hypervisor(const Hypervisor&) = delete;
 
@@ -71,6 +75,8 @@ class Hypervisor {
     VmId vm;
     DomainState state;
     Ticket ticket;  // open while it is being built or arrives
+    DomainId id;    // of this life on this host
+    std::uint32_t vcpus = 1;
   };
   void boot_control_domain();
   // May `caller` build domains at all?
@@ -99,8 +105,55 @@ class Hypervisor {
   Opened bind_port(VmId binder, PortId offered, std::uint64_t correlation);
   Opened grant_page(VmId grantor, VmId grantee, std::uint64_t page, std::uint64_t correlation);
   Opened map_page(VmId mapper, GrantId grant, std::uint64_t correlation);
+  Opened accept_transfer(VmId taker, VmId giver, std::uint64_t correlation);
+  // Between the granted page and the copier's own page: `size` bytes out of it, or `text` (by way of the own page) into it.
+  struct Copy {
+    std::uint64_t own = 0, size = 0;
+    bool into = false;
+    std::span<const std::uint8_t> text{};
+  };
+  Opened copy_page(VmId copier, GrantId grant, const Copy& copy, std::uint64_t correlation);
+  // The giver's page becomes the taker's, bytes and all, after `text` was written to it; id: the page's number there.
+  Opened transfer_page(VmId giver, GrantId accepting, std::uint64_t page, std::span<const std::uint8_t> text,
+                       std::uint64_t correlation);
+  Opened map_foreign(VmId mapper, VmId owner, std::uint64_t page, std::uint64_t correlation);
+  // What only the control domain may ask of another domain.
+  Opened may_control(VmId caller, VmId target, std::uint64_t correlation);
+  Opened write_label(VmId caller, VmId target, std::string_view label, std::uint64_t correlation);
+  Opened load_policy(VmId caller, std::shared_ptr<const Policy> next, std::uint64_t correlation);
+  // A copy of a VM: the copy's label must be the original's.
+  Verdicted may_clone(VmId parent, std::string_view label, std::uint64_t correlation);
   void close_port(PortId port) { channels_.close(port); }
   void revoke_grant(GrantId grant) { grants_.revoke(grant); }
+  bool unmap_grant(VmId mapper, GrantId grant) { return grants_.unmap(mapper, grant); }
+  bool end_grant(VmId grantor, GrantId grant) { return grants_.end(grantor, grant); }
+  bool set_vcpus(VmId vm, std::uint32_t count);
+  bool notify_port(PortId port, std::uint64_t count);  // false when nobody is bound to it
+  bool in_link(PortId port) const noexcept;
+  bool in_link(GrantId grant) const noexcept;
+
+  // Memory of another domain that the control domain maps without a grant.
+  struct ForeignMap {
+    bool live = false;
+    VmId mapper, owner;
+    std::uint64_t page = 0;
+  };
+  const std::vector<ForeignMap>& foreign_maps() const noexcept { return foreign_; }
+  void unmap_foreign(std::uint32_t map) { foreign_.at(map) = {}; }
+  // Everything that two domains share here by these calls, links' parts included; end_share() takes it away.
+  struct Share {
+    enum class Of : std::uint8_t { port, grant, foreign } of;
+    std::uint32_t index;
+    Hook hook;  // the one that allowed it last
+    VmId subject, object;
+    bool in_link;
+  };
+  std::vector<Share> shares() const;
+  void end_share(const Share& share);
+
+  // Swaps the policy and carries the labels of the VMs of this host over to it; what stands against it was dealt with.
+  void adopt(std::shared_ptr<const Policy> next, PolicyEpoch epoch, std::uint64_t correlation);
+  const DecisionCache* cache() const noexcept { return cache_.get(); }
 
   // A link is a bound channel and a mapped page; its two halves are done by two domains.
   enum class Use : std::uint8_t { guest, device };
@@ -130,6 +183,10 @@ class Hypervisor {
 
  private:
   Domain* domain(VmId vm) noexcept;
+  void forget(VmId vm);
+  bool is_control(VmId vm) const noexcept;
+  Verdicted ask_remembering(Hook hook, VmId subject, VmId object, std::uint64_t correlation);
+  bool own_page(VmId vm, std::uint64_t page) const;
   Opened mediate(Hook hook, VmId subject, VmId object, std::uint64_t correlation);
   Request request(Hook hook, VmId subject, LabelId object_label, std::uint32_t object) const;
 
@@ -140,7 +197,10 @@ class Hypervisor {
   EventChannels channels_;
   GrantTable grants_;
   std::vector<Link> links_;
+  std::vector<ForeignMap> foreign_;
   std::vector<Domain> domains_;
+  DomainIds ids_;
+  std::unique_ptr<DecisionCache> cache_;  // null: nothing is remembered, every call is decided
   bool control_domain_counted_ = false;
   bool frozen_ = false;
 };

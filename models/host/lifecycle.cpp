@@ -44,6 +44,10 @@ void Toolstack::start(const sim::Message& message, const Action& action) {
   if (const std::string why = busy_with(vm); !why.empty()) return answer(message, Result::failed, why);
   if (!startable(state))
     return answer(message, Result::failed, fmt::format("{} is {}", action.vm, to_text(state)));
+  begin_start(message, vm);
+}
+
+void Toolstack::begin_start(const sim::Message& message, VmId vm) {
   open(message.correlation, {Kind::start, Stage::deciding, vm, message.from, {}, 0, 0, 0, {}, {}});
   world_.after(world_.costs.charge(Cost::hypercall), Step::start_checked, machine_.id, message.correlation);
 }
@@ -134,6 +138,11 @@ void Toolstack::built(std::uint64_t correlation) {
   const Operation operation = operations_.at(correlation);
   const VmId vm = operation.vm;
   const bool starting = operation.kind == Kind::start;
+  if (!copy_parent(vm)) {
+    unplace(vm);
+    world_.enter(vm, VmState::refused, "the VM it copies is gone", correlation);
+    return close(correlation, Result::failed, "the VM it copies is gone");
+  }
   const auto connected = connect(vm, starting, correlation);
   if (!connected.opened) {
     unplace(vm);
@@ -292,6 +301,21 @@ void Toolstack::take_device(const sim::Message& message, const Action& action) {
   }
   const auto taken = machine_.devices->take(vm, action.device, message.correlation);
   answer(message, taken ? Result::done : Result::refused, taken ? "" : taken.why);
+}
+
+void vm_dies(World& world, Machine& machine, VmId vm, std::string_view cause, std::uint64_t correlation) {
+  const DomainState state = machine.hypervisor->find(vm)->state;
+  machine.drivers->disconnect_all(vm);
+  machine.devices->release_all(vm);
+  if (state == DomainState::running || state == DomainState::paused) {
+    machine.hypervisor->retire(vm);
+  } else {
+    machine.hypervisor->abandon(vm);
+  }
+  for (const sim::DiskId disk : world.domains.disks[vm.value]) world.disks.disk(disk).give_back(vm);
+  world.backend->wipe(vm);
+  world.enter(vm, VmState::crashed, cause, correlation);
+  machine.toolstack->vm_died(vm);
 }
 
 }  // namespace tvdsim::models

@@ -1,4 +1,4 @@
-// The hypercalls by which two domains come to share something, and the links made of them.
+// Links: a channel and a page between two domains that work together, made of mediated calls.
 #include <algorithm>
 
 #include "models/host/hypervisor.hpp"
@@ -6,52 +6,6 @@
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
-
-Hypervisor::Opened Hypervisor::mediate(Hook hook, VmId subject, VmId object, std::uint64_t correlation) {
-  world_.costs.charge(Cost::hypercall);
-  if (!find(subject) || !find(object)) return {{}, false, "one of the two domains is not on this host", 0};
-  if (frozen_) return {{}, false, "the policy is being replaced: try again", 0};
-  auto verdict = ask(hook, subject, label_of(object), object.value, world_.vm_name(object), correlation);
-  return {verdict.decision, static_cast<bool>(verdict), std::move(verdict.why), 0};
-}
-
-Hypervisor::Opened Hypervisor::offer_port(VmId owner, VmId remote, std::uint64_t correlation) {
-  Opened answer = mediate(Hook::evtchn_alloc, owner, remote, correlation);
-  if (answer.opened) answer.id = channels_.allocate(owner, remote).value;
-  return answer;
-}
-
-Hypervisor::Opened Hypervisor::bind_port(VmId binder, PortId offered, std::uint64_t correlation) {
-  if (offered.value >= channels_.ports().size() ||
-      channels_.port(offered).state == EventChannels::State::free) {
-    return {{}, false, "no such port", 0};
-  }
-  Opened answer = mediate(Hook::evtchn_bind, binder, channels_.port(offered).owner, correlation);
-  if (!answer.opened) return answer;
-  const PortId own = channels_.bind(binder, offered);
-  if (!own.exists()) return {answer.decision, false, "the port was not offered to this domain", 0};
-  answer.id = own.value;
-  return answer;
-}
-
-Hypervisor::Opened Hypervisor::grant_page(VmId grantor, VmId grantee, std::uint64_t page,
-                                          std::uint64_t correlation) {
-  Opened answer = mediate(Hook::grant_setup, grantor, grantee, correlation);
-  if (answer.opened) answer.id = grants_.set_up(grantor, grantee, page).value;
-  return answer;
-}
-
-Hypervisor::Opened Hypervisor::map_page(VmId mapper, GrantId grant, std::uint64_t correlation) {
-  if (grant.value >= grants_.grants().size() || grants_.grant(grant).state == GrantTable::State::free) {
-    return {{}, false, "no such grant", 0};
-  }
-  Opened answer = mediate(Hook::grant_map, mapper, grants_.grant(grant).grantor, correlation);
-  if (!answer.opened) return answer;
-  if (!grants_.map(mapper, grant))
-    return {answer.decision, false, "the page was not granted to this domain", 0};
-  answer.id = grant.value;
-  return answer;
-}
 
 Hypervisor::Opened Hypervisor::offer_link(VmId offerer, VmId other, Use use, std::uint64_t correlation) {
   Opened port = offer_port(offerer, other, correlation);
@@ -108,12 +62,33 @@ void Hypervisor::close_links_of(VmId vm) {
   for (std::uint32_t i = 0; i < links_.size(); ++i) {
     if (links_[i].live && (links_[i].offerer == vm || links_[i].other == vm)) close_link({i});
   }
+  for (ForeignMap& map : foreign_) {
+    if (map.live && (map.mapper == vm || map.owner == vm)) map = {};
+  }
   channels_.close_all(vm);
   for (std::uint32_t i = 0; i < grants_.grants().size(); ++i) {
     const auto& grant = grants_.grant({i});
     if (grant.state != GrantTable::State::free && (grant.grantor == vm || grant.grantee == vm))
       grants_.revoke({i});
   }
+}
+
+bool Hypervisor::in_link(PortId port) const noexcept {
+  return std::any_of(links_.begin(), links_.end(),
+                     [&](const Link& link) { return link.live && (link.port == port || link.peer == port); });
+}
+
+bool Hypervisor::in_link(GrantId grant) const noexcept {
+  return std::any_of(links_.begin(), links_.end(),
+                     [&](const Link& link) { return link.live && link.grant == grant; });
+}
+
+bool Hypervisor::notify_port(PortId port, std::uint64_t count) {
+  if (!channels_.notify(port, count)) return false;
+  const auto& from = channels_.port(port);
+  world_.truth.signal(world_.engine.now(), world_.vm_name(from.owner), world_.vm_name(from.remote),
+                      world_.domains.label_name[from.owner.value], count);
+  return true;
 }
 
 LinkId Hypervisor::find_link(VmId a, VmId b) const noexcept {

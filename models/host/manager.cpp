@@ -182,14 +182,14 @@ void Manager::on_overwritten(std::uint64_t correlation) {
 
 void Manager::label_vm(std::uint64_t correlation, const Action& action) {
   const VmId vm = world_.domains.find(action.vm);
-  std::string& label = world_.domains.label_name[vm.value];
+  const std::string& label = world_.domains.label_name[vm.value];
   if (!label.empty()) {
     return answer(correlation, Result::refused, fmt::format("{} has label `{}` already", action.vm, label));
   }
   if (!monitor_.policy().find_vm_label(action.label).exists()) {
     return answer(correlation, Result::failed, fmt::format("label `{}` is not a VM label", action.label));
   }
-  label = action.label;
+  world_.set_label(vm, action.label, "given", correlation);
   world_.tvds.labelled(vm, world_.domains);
   answer(correlation, Result::done, "");
 }

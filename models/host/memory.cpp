@@ -60,6 +60,19 @@ void ByteStore::clear() {
   truth_.cleared(region_);
 }
 
+void ByteStore::clear_page(std::uint64_t page) {
+  pages_.erase(page);
+  truth_.cleared_page(region_, page);
+}
+
+void ByteStore::copy_all_from(const ByteStore& from) {
+  TVDSIM_ASSERT(from.size_ <= size_, "a copy is smaller than its original");
+  for (const auto& [number, page] : from.pages_)
+    copy_from(from, number * kPageSize, number * kPageSize, kPageSize);
+  next_page_ = from.next_page_;
+  free_pages_ = from.free_pages_;
+}
+
 std::uint64_t ByteStore::checksum() const noexcept {
   std::uint64_t sum = 0xcbf29ce484222325;
   const auto mix = [&](std::uint64_t byte) { sum = (sum ^ byte) * 0x100000001b3; };

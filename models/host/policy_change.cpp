@@ -18,10 +18,10 @@ namespace {
 
 // What lives under the policy of this host, and where each row of it came from.
 struct Inventory {
-  enum class Of : std::uint8_t { link, front };
+  enum class Of : std::uint8_t { link, front, share };
   struct Origin {
     Of of;
-    std::uint32_t index;
+    std::uint32_t index;  // of a share: among those of the hypervisor
   };
   std::vector<Monitor::Link> links;
   std::vector<Origin> origins;
@@ -43,6 +43,14 @@ Inventory live(World& world, const Machine& machine) {
                                  hypervisor.label_of(link.offerer)});
       inventory.origins.push_back({Inventory::Of::link, i});
     }
+  }
+  const auto shares = hypervisor.shares();
+  for (std::uint32_t i = 0; i < shares.size(); ++i) {
+    const auto& share = shares[i];
+    if (share.in_link) continue;
+    inventory.links.push_back({share.hook, share.subject, share.object, hypervisor.label_of(share.subject),
+                               hypervisor.label_of(share.object)});
+    inventory.origins.push_back({Inventory::Of::share, i});
   }
   const auto& fronts = machine.drivers->fronts();
   for (std::uint32_t i = 0; i < fronts.size(); ++i) {
@@ -123,7 +131,11 @@ void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlat
     const std::string name(world_.vm_name(last.subject));
     if (last.link < inventory.links.size()) {
       world_.incident("link_revoked", name, last.sentence);
-      revoke(inventory.origins[last.link].of == Inventory::Of::front, inventory.origins[last.link].index);
+      const auto [of, index] = inventory.origins[last.link];
+      if (of == Inventory::Of::share)
+        hypervisor.end_share(hypervisor.shares().at(index));
+      else
+        revoke(of == Inventory::Of::front, index);
     } else {
       world_.incident("vm_revoked", name, last.sentence);
       if (last.subject == machine_.dom0) break;
@@ -132,15 +144,7 @@ void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlat
       world_.enter(last.subject, VmState::crashed, "policy change", correlation);
     }
   }
-  const Policy& old = hypervisor.monitor().policy();
-  for (std::uint32_t vm = 0; vm < world_.domains.count(); ++vm) {
-    if (world_.domains.where[vm] != machine_.id) continue;
-    const LabelId carried = carried_over(old, hypervisor.label_of({vm}), *next);
-    if (carried.exists() && carried != Policy::kUnlabelled)
-      world_.domains.label_name[vm] = next->label_name(carried);
-    world_.tvds.labelled({vm}, world_.domains);
-  }
-  hypervisor.monitor().replace(next, PolicyEpoch{change.epoch});
+  hypervisor.adopt(next, PolicyEpoch{change.epoch}, correlation);
   if (world_.network) world_.network->replumb(machine_);
   thaw();
 }

@@ -73,6 +73,8 @@ void Toolstack::command(const sim::Message& message) {
       return relabel_host(message, action);
     case ActionKind::map_vlan:
       return map_vlan(message, action);
+    case ActionKind::clone_vm:
+      return clone(message, action);
     case ActionKind::restart_backend:
       machine_.drivers->restart_backend(*device_kind(action.device), message.correlation);
       return answer(message, Result::done, "");

@@ -91,6 +91,9 @@ class Toolstack {
  private:
   void command(const sim::Message& message);
   void start(const sim::Message& message, const Action& action);
+  void begin_start(const sim::Message& message, VmId vm);
+  void clone(const sim::Message& message, const Action& action);
+  bool copy_parent(VmId child);
   void stop(const sim::Message& message, const Action& action);
   void suspend(const sim::Message& message, const Action& action);
   void resume(const sim::Message& message, const Action& action);
@@ -182,5 +185,8 @@ class Toolstack {
   } vote_;
   std::uint32_t last_round_ = 0;  // of policy changes: the last one that is over
 };
+
+// A VM ends where it is, without anybody's doing or by its host's: devices, links, place and memory go.
+void vm_dies(World& world, Machine& machine, VmId vm, std::string_view cause, std::uint64_t correlation);
 
 }  // namespace tvdsim::models

@@ -116,14 +116,14 @@ void TvdTable::begin(std::uint32_t index, DomainTable& domains) {
   tvd.state = State::forming;
   for (const sim::VmId vm : tvd.listed) {
     if (!domains.label_name[vm.value].empty()) continue;
-    domains.label_name[vm.value] = tvd.labels.front();
+    domains.set_label(vm, tvd.labels.front());
     tvd.given.push_back(vm);
   }
 }
 
 void TvdTable::undo(std::uint32_t index, DomainTable& domains) {
   Tvd& tvd = tvds_.at(index);
-  for (const sim::VmId vm : tvd.given) domains.label_name[vm.value].clear();
+  for (const sim::VmId vm : tvd.given) domains.set_label(vm, "");
   tvd.given.clear();
   tvd.state = State::absent;
 }

@@ -126,6 +126,20 @@ void World::enter(sim::VmId vm, VmState state, std::string_view cause, std::uint
                                     .correlation = correlation});
 }
 
+void World::set_label(sim::VmId vm, std::string_view label, std::string_view cause,
+                      std::uint64_t correlation) {
+  const std::string before = domains.label_name.at(vm.value);
+  if (!domains.set_label(vm, label)) return;
+  trace.append(sim::rows::labels{.time_ns = engine.now(),
+                                 .kind = trace.text("vm"),
+                                 .entity = trace.text(domains.name[vm.value]),
+                                 .before = trace.text(before),
+                                 .after = trace.text(label),
+                                 .version = domains.label_version[vm.value],
+                                 .cause = trace.text(cause),
+                                 .correlation = correlation});
+}
+
 void World::reply(sim::ServiceId from, std::uint64_t correlation, Result result, std::string_view reason) {
   commands.prepare(correlation, {result, std::string(reason)});
   bus.send(from, admin, "reply", commands.principal(correlation), correlation);

@@ -124,6 +124,9 @@ struct World {
   void enter(sim::VmId vm, VmState state, std::string_view cause,
              std::uint64_t correlation);  // a row of `lifecycle`
 
+  // A VM's (or a control domain's) label changes: its version counts up and a row of `labels` says so.
+  void set_label(sim::VmId vm, std::string_view label, std::string_view cause, std::uint64_t correlation);
+
   // A service answers a command: the answer travels to the administrator.
   void reply(sim::ServiceId from, std::uint64_t correlation, Result result, std::string_view reason);
 

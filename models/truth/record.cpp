@@ -135,6 +135,10 @@ void Truth::copied(RegionId from, std::uint64_t from_offset, RegionId to, std::u
 
 void Truth::cleared(RegionId region) { books_->places.at(region.value).shadow.clear(); }
 
+void Truth::cleared_page(RegionId region, std::uint64_t page) {
+  books_->places.at(region.value).shadow.erase(page);
+}
+
 void Truth::flow(sim::Time when, std::string_view source, std::string_view target, Medium medium,
                  RegionId carrier, std::uint64_t offset, std::uint64_t size) {
   const auto taint = books_->taint_at(books_->places.at(carrier.value), offset, size);

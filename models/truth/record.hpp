@@ -43,6 +43,7 @@ class Truth {
   void copied(RegionId from, std::uint64_t from_offset, RegionId to, std::uint64_t to_offset,
               std::uint64_t size);
   void cleared(RegionId region);
+  void cleared_page(RegionId region, std::uint64_t page);  // of 4 KiB
 
   // Information moved from one party to another: the bytes at `offset` of `carrier`, whose taint is looked up there.
   void flow(sim::Time when, std::string_view source, std::string_view target, Medium medium, RegionId carrier,

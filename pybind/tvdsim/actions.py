@@ -195,6 +195,32 @@ class CreateDomain(Action):
 
 
 @dataclass(frozen=True)
+class Hypercall(Action):
+    """Makes one call at the hypervisor's door, whatever comes of it.
+
+    ``mode`` names a row of models/host/hypercalls.def (``grant_copy``, ``foreign_map``, ``set_label`` …); ports and
+    grants are the last ones that ``other`` offered to the caller. ``vm`` may be a control domain, ``dom0@<host>``.
+    """
+
+    kind = "hypercall"
+    vm: Ref
+    mode: str
+    other: Optional[Ref] = None
+    text: Optional[str] = None
+    label: Optional[Ref] = None
+    policy: Optional[Ref] = None
+
+
+@dataclass(frozen=True)
+class CloneVm(Action):
+    """Builds a copy of a running VM beside it, memory and label included, and starts it: ``<vm>.clone``."""
+
+    kind = "clone_vm"
+    vm: Ref
+    label: Optional[Ref] = None
+
+
+@dataclass(frozen=True)
 class TakeDevice(Action):
     """Gives a native device of the host to a domain."""
 
