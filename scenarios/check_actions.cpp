@@ -57,8 +57,7 @@ class Actions {
       refer(context_.hosts, "host", action_->host, "host");
     if (field.name == "policy" && (field.required || !action_->policy.empty()))
       refer(context_.policy_names, "policy", action_->policy, "policy");
-    if (field.name == "label" && (field.required || !action_->label.empty()))
-      label(!of_vm());
+    if (field.name == "label" && (field.required || !action_->label.empty())) label(!of_vm());
   }
 
   // Is its label a VM's? Else a resource's.

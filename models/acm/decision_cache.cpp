@@ -13,7 +13,8 @@ void DecisionCache::forget(DomainId domain) {
   if (domain.value < rows_.size()) rows_[domain.value] = {};
   for (Row& row : rows_) {
     const auto end = row.objects.begin() + row.used;
-    row.used = static_cast<std::uint32_t>(std::remove(row.objects.begin(), end, domain) - row.objects.begin());
+    row.used =
+        static_cast<std::uint32_t>(std::remove(row.objects.begin(), end, domain) - row.objects.begin());
   }
 }
 

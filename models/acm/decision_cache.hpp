@@ -3,16 +3,17 @@
 // Eight places per domain, permits only, event channels and grants alike; a full cache keeps what it has. Domain ids are
 // small and come again, labels and policies change: a remembered permit is worth what its purging is worth. forget() is for
 // the end of a domain; keep() is told the present stamp of policy and labels before each look and drops everything when it
-// is another one. Xen 3.3 purged at the end of a domain and at a policy change, not when a domain was relabelled.
+// is another one. Xen 3.3 purged at the end of a domain and at a policy change, not when a domain was relabelled. Who does
+// neither finds the rows of a dead domain under the next one of its id.
 //
 //   if (cache.look(kind, subject, object)) return permitted;     // counts the hit, or the evaluation to come
 //   permitted ? cache.remember(subject, object) : cache.denied(kind);
 //
-// Invariant  at most eight objects per subject, each once; a new subject remembers nothing.
+// Invariant  at most eight objects per subject, each once.
 // Cost       a look compares up to eight ids; forget() walks every domain's.
 // Threads    the caller's one.
-// Leaves out the ring of Xen 3.4's later caches; our own gate needs none (share_gate.hpp).
-// Source     Xen's ACM, simple type enforcement, as of its removal in 2011; seed facts on its counters.
+// Leaves out replacement: Xen had none. Our own gate needs no cache (share_gate.hpp).
+// Source     Xen's ACM, simple type enforcement hooks, as of its removal in 2011.
 #pragma once
 
 #include <array>

@@ -136,8 +136,9 @@ std::string check_shares(const World& world, const Machine& machine) {
     request.subject_label = hypervisor.label_of(share.subject);
     request.object_label = hypervisor.label_of(share.object);
     if (!hypervisor.monitor().decide(request)) {
-      return fmt::format("{} and {} share on {} by {}, which the policy forbids", world.vm_name(share.subject),
-                         world.vm_name(share.object), machine.name, to_text(share.hook));
+      return fmt::format("{} and {} share on {} by {}, which the policy forbids",
+                         world.vm_name(share.subject), world.vm_name(share.object), machine.name,
+                         to_text(share.hook));
     }
   }
   return {};

@@ -345,8 +345,8 @@ void Datacenter::finish() {
   for (const Machine& machine : impl_->world.machines) {
     const DecisionCache* cache = machine.hypervisor->cache();
     if (!cache) continue;
-    for (const auto [kind, name] : {std::pair(CacheKind::event_channel, "event_channel"),
-                                    std::pair(CacheKind::grant, "grant")}) {
+    for (const auto& [kind, name] :
+         {std::pair(CacheKind::event_channel, "event_channel"), std::pair(CacheKind::grant, "grant")}) {
       const auto& counts = cache->counts(kind);
       trace.append(sim::rows::decision_caches{.host = trace.text(machine.name),
                                               .kind = trace.text(name),

@@ -25,7 +25,7 @@ struct DomainTable {
   std::vector<std::string> name, label_name;
   std::vector<std::uint32_t> label_version;  // how often its label has changed
   std::uint64_t label_changes = 0;           // how often any has
-  std::vector<sim::HostId> where;  // where it runs, is saved, or is to be built
+  std::vector<sim::HostId> where;            // where it runs, is saved, or is to be built
   std::vector<VmState> state;
   std::vector<bool> control;  // the control domain of its host
   std::vector<sim::Bytes> size, working_set;

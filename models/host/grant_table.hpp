@@ -37,7 +37,7 @@ class GrantTable {
   bool map(sim::VmId mapper, GrantId grant);    // false when it was not granted to the mapper
   bool unmap(sim::VmId mapper, GrantId grant);  // false when the mapper had not mapped it
   bool end(sim::VmId grantor, GrantId grant);   // false when it is not the grantor's, or mapped
-  void revoke(GrantId grant);                   // whoever has it: for the end of a domain, and for policy changes
+  void revoke(GrantId grant);  // whoever has it: for the end of a domain, and for policy changes
   // May `who` copy out of it or into it, hand a page over to it?
   bool copies(sim::VmId who, GrantId grant) const noexcept;
   bool accepts(sim::VmId giver, GrantId grant) const noexcept;

@@ -70,8 +70,9 @@ std::uint32_t handle_of(const Hypervisor& host, HypercallOp op, VmId vm, VmId ot
 
 // Does the call need a page of the caller's own to work with?
 bool uses_page(HypercallOp op) {
-  return op == HypercallOp::grant_setup || op == HypercallOp::grant_copy || op == HypercallOp::grant_copy_to ||
-         op == HypercallOp::grant_transfer || op == HypercallOp::page_read || op == HypercallOp::foreign_read;
+  return op == HypercallOp::grant_setup || op == HypercallOp::grant_copy ||
+         op == HypercallOp::grant_copy_to || op == HypercallOp::grant_transfer ||
+         op == HypercallOp::page_read || op == HypercallOp::foreign_read;
 }
 
 }  // namespace

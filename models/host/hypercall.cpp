@@ -30,7 +30,11 @@ HypercallAnswer answer_of(const Hypervisor::Opened& opened) {
 class Call {
  public:
   Call(World& world, Machine& machine, const Hypercall& call, std::uint64_t correlation)
-      : world_(world), machine_(machine), host_(*machine.hypervisor), call_(call), correlation_(correlation) {}
+      : world_(world),
+        machine_(machine),
+        host_(*machine.hypervisor),
+        call_(call),
+        correlation_(correlation) {}
 
   HypercallAnswer make() {
     const auto* caller = host_.find(call_.caller);
@@ -118,8 +122,8 @@ class Call {
         return answer_of(
             host_.copy_page(call_.caller, grant, {.own = call_.page, .size = size()}, correlation_));
       case HypercallOp::grant_copy_to:
-        return answer_of(host_.copy_page(
-            call_.caller, grant, {.own = call_.page, .into = true, .text = text()}, correlation_));
+        return answer_of(host_.copy_page(call_.caller, grant,
+                                         {.own = call_.page, .into = true, .text = text()}, correlation_));
       default:
         return answer_of(host_.transfer_page(call_.caller, grant, call_.page, text(), correlation_));
     }

@@ -37,11 +37,11 @@ std::span<const HypercallInfo> hypercall_infos() noexcept;
 
 struct Hypercall {
   HypercallOp op{};
-  VmId caller, other;
+  VmId caller, other{};
   std::uint32_t handle = VmId::kNone;  // of a port, a grant or a foreign mapping
   std::uint64_t page = 0;              // of the caller's memory; of the other's for foreign_map
   std::uint64_t size = kPageSize;      // bytes to read or copy
-  std::string_view text, label;        // bytes to write; a label
+  std::string_view text{}, label{};    // bytes to write; a label
   std::shared_ptr<const Policy> policy{};
   std::uint32_t count = 1;  // signals, processors
 };

@@ -90,16 +90,21 @@ Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correl
   if (ticket) {
     const auto state = hook == Hook::vm_migrate_in ? DomainState::arriving : DomainState::building;
     domains_.push_back({vm, state, std::move(ticket), ids_.next()});
-    if (cache_) cache_->begin(domains_.back().id);
+    if (cache_ && purging()) cache_->begin(domains_.back().id);
   }
   return answer;
 }
 
+bool Hypervisor::purging() const noexcept {
+  return monitor_.modes()[Control::cache_purge] == ControlMode::on;
+}
+
 // Its id may be given to another domain from now on, and what was remembered of it must not outlive it.
 void Hypervisor::forget(VmId vm) {
-  const auto gone = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& d) { return d.vm == vm; });
+  const auto gone =
+      std::find_if(domains_.begin(), domains_.end(), [&](const Domain& d) { return d.vm == vm; });
   if (gone == domains_.end()) return;
-  if (cache_ && monitor_.modes()[Control::cache_purge] == ControlMode::on) cache_->forget(gone->id);
+  if (cache_ && purging()) cache_->forget(gone->id);
   ids_.give_back(gone->id);
   domains_.erase(gone);
 }

@@ -184,6 +184,7 @@ class Hypervisor {
  private:
   Domain* domain(VmId vm) noexcept;
   void forget(VmId vm);
+  bool purging() const noexcept;
   bool is_control(VmId vm) const noexcept;
   Verdicted ask_remembering(Hook hook, VmId subject, VmId object, std::uint64_t correlation);
   bool own_page(VmId vm, std::uint64_t page) const;

@@ -37,7 +37,7 @@ Hypervisor::Verdicted Hypervisor::ask_remembering(Hook hook, VmId subject, VmId 
   const std::string_view name = world_.vm_name(object);
   if (!cache_) return ask(hook, subject, label, object.value, name, correlation);
   const ControlMode purge = monitor_.modes()[Control::cache_purge];
-  if (purge == ControlMode::on) cache_->keep({monitor_.epoch().value, world_.domains.label_changes});
+  if (purging()) cache_->keep({monitor_.epoch().value, world_.domains.label_changes});
   const DomainId from = find(subject)->id, to = find(object)->id;
   if (cache_->look(cache_kind(hook), from, to)) {
     if (purge == ControlMode::monitor && !monitor_.decide(request(hook, subject, label, object.value))) {
@@ -181,10 +181,10 @@ Hypervisor::Opened Hypervisor::transfer_page(VmId giver, GrantId accepting, std:
 Hypervisor::Opened Hypervisor::may_control(VmId caller, VmId target, std::uint64_t correlation) {
   world_.costs.charge(Cost::hypercall);
   if (!find(caller) || !find(target)) return {{}, false, "one of the two domains is not on this host", 0};
-  auto verdict = ask_fact(Hook::domain_control, caller, label_of(target), target.value,
-                          world_.vm_name(target),
-                          is_control(caller) ? Rule::control_domain : Rule::not_control_domain,
-                          !is_control(caller), VmId::none(), correlation);
+  auto verdict =
+      ask_fact(Hook::domain_control, caller, label_of(target), target.value, world_.vm_name(target),
+               is_control(caller) ? Rule::control_domain : Rule::not_control_domain, !is_control(caller),
+               VmId::none(), correlation);
   return {verdict.decision, static_cast<bool>(verdict), std::move(verdict.why), 0};
 }
 
@@ -218,7 +218,8 @@ std::vector<Hypervisor::Share> Hypervisor::shares() const {
     if (grant.state == GrantTable::State::free || grant.state == GrantTable::State::transferred) continue;
     const bool mapped = grant.state == GrantTable::State::mapped;
     list.push_back({Share::Of::grant, i, mapped ? Hook::grant_map : Hook::grant_setup,
-                    mapped ? grant.grantee : grant.grantor, mapped ? grant.grantor : grant.grantee, in_link(GrantId{i})});
+                    mapped ? grant.grantee : grant.grantor, mapped ? grant.grantor : grant.grantee,
+                    in_link(GrantId{i})});
   }
   for (std::uint32_t i = 0; i < foreign_.size(); ++i) {
     if (!foreign_[i].live) continue;

@@ -37,13 +37,15 @@ class ByteStore {
   // The bytes come from another store: taint comes with them.
   void copy_from(const ByteStore& from, std::uint64_t from_offset, std::uint64_t offset, std::uint64_t size);
   std::vector<std::uint8_t> read(std::uint64_t offset, std::uint64_t size) const;
-  void clear();  // every byte zero, no taint, no page taken
-  void clear_page(std::uint64_t page);      // its bytes go, whoever has taken it keeps it
+  void clear();                               // every byte zero, no taint, no page taken
+  void clear_page(std::uint64_t page);        // its bytes go, whoever has taken it keeps it
   void copy_all_from(const ByteStore& from);  // every byte that is there, and which pages are taken
 
   // A page that nobody uses, for sharing; release gives it back as it is.
   std::uint64_t take_page();
-  bool has_free_page() const noexcept { return !free_pages_.empty() || (next_page_ + 1) * kPageSize <= size_; }
+  bool has_free_page() const noexcept {
+    return !free_pages_.empty() || (next_page_ + 1) * kPageSize <= size_;
+  }
   void release_page(std::uint64_t page);
   std::size_t taken_pages() const noexcept { return next_page_ - free_pages_.size(); }
 

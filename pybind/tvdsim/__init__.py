@@ -20,6 +20,7 @@ from .actions import (
     Attest,
     AttestHost,
     AttestVm,
+    CloneVm,
     Connect,
     CrashToolstack,
     CrashVm,
@@ -28,6 +29,7 @@ from .actions import (
     CreateVlan,
     DetachDisk,
     Disconnect,
+    Hypercall,
     KillBackend,
     LabelDisk,
     LabelVm,
@@ -78,9 +80,9 @@ from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software,
 from .tpm import ResponseCode, Tpm, TpmFleet, pcr_file
 
 __all__ = [
-    "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Connect", "CrashToolstack",
+    "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "CloneVm", "Connect", "CrashToolstack",
     "CrashVm", "CreateDomain", "CreateTvd", "CreateVlan", "Decision", "DetachDisk", "Diff", "Disconnect", "Disk",
-    "EventLog", "Explanation", "Fault", "Finding", "Host", "ImaLog",
+    "EventLog", "Explanation", "Fault", "Finding", "Host", "Hypercall", "ImaLog",
     "Image", "InputError", "InternalError", "KillBackend", "Label",
     "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "Quote",
     "QuoteVerdict", "ReadDisk",

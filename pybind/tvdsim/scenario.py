@@ -139,15 +139,18 @@ class Scenario:
     def hosts(self, pattern: str, *, label: Optional[Ref] = None, cores: int = 1, memory: str = "16 GiB",
               nic_rate: str = "10 Gbit/s", nic_latency: str = "20 us", devices: Iterable[str] = (),
               tpm: Union[bool, str] = False, tpm_profile: str = "", image: Ref = "", tampered: Iterable[str] = (),
-              vlan_map: Optional[Mapping[Any, Vid]] = None) -> List[Host]:
+              vlan_map: Optional[Mapping[Any, Vid]] = None, decision_cache: str = "none",
+              domain_ids: int = 0) -> List[Host]:
         """``hosts("h[1-4]", cores=32, memory="128 GiB", tpm="2.0")``: four hosts, dom0 of each is built first, in order.
 
         ``image`` is what it boots, ``tampered`` names components that differ from it by one byte; ``vlan_map={10: 20}``
-        joins its bridge of VLAN 10 to the 802.1Q interface of VLAN 20.
+        joins its bridge of VLAN 10 to the 802.1Q interface of VLAN 20. ``decision_cache="xen33"`` remembers permits per
+        domain id as Xen did; ``domain_ids`` is how many ids there are before they come again, 0 for Xen's 32,752.
         """
         model = Host("", label="" if label is None else str(label), cores=cores, devices=_names(devices), tpm=bool(tpm),
                      tpm_profile=tpm_profile, image=str(image), tampered=_names(tampered),
                      vlan_map=tuple(VlanMap(int(k), int(v)) for k, v in (vlan_map or {}).items()),
+                     decision_cache=decision_cache, domain_ids=domain_ids,
                      memory=self._quantity(units.size, memory, "memory"),
                      nic_rate=self._quantity(units.bit_rate, nic_rate, "nic_rate"),
                      nic_latency=self._quantity(units.duration, nic_latency, "nic_latency"))

@@ -42,6 +42,8 @@ class Host(Named):
     tpm_profile: str = ""
     image: str = ""
     tampered: Tuple[str, ...] = ()
+    decision_cache: str = "none"
+    domain_ids: int = 0
     vlan_map: Tuple["VlanMap", ...] = ()
 
 
