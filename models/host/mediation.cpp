@@ -207,11 +207,17 @@ Hypervisor::Opened Hypervisor::map_foreign(VmId mapper, VmId owner, std::uint64_
 
 std::vector<Hypervisor::Share> Hypervisor::shares() const {
   std::vector<Share> list;
+  std::vector<bool> linked_ports(channels_.ports().size()), linked_grants(grants_.grants().size());
+  for (const Link& link : links_) {
+    if (!link.live) continue;
+    linked_ports[link.port.value] = linked_grants[link.grant.value] = true;
+    if (link.peer.exists()) linked_ports[link.peer.value] = true;
+  }
   for (std::uint32_t i = 0; i < channels_.ports().size(); ++i) {
     const auto& port = channels_.port({i});
     if (port.state == EventChannels::State::free) continue;
     const Hook hook = port.state == EventChannels::State::bound ? Hook::evtchn_bind : Hook::evtchn_alloc;
-    list.push_back({Share::Of::port, i, hook, port.owner, port.remote, in_link(PortId{i})});
+    list.push_back({Share::Of::port, i, hook, port.owner, port.remote, linked_ports[i]});
   }
   for (std::uint32_t i = 0; i < grants_.grants().size(); ++i) {
     const auto& grant = grants_.grant({i});
@@ -219,14 +225,16 @@ std::vector<Hypervisor::Share> Hypervisor::shares() const {
     const bool mapped = grant.state == GrantTable::State::mapped;
     list.push_back({Share::Of::grant, i, mapped ? Hook::grant_map : Hook::grant_setup,
                     mapped ? grant.grantee : grant.grantor, mapped ? grant.grantor : grant.grantee,
-                    in_link(GrantId{i})});
+                    linked_grants[i]});
   }
   for (std::uint32_t i = 0; i < foreign_.size(); ++i) {
     if (!foreign_[i].live) continue;
     list.push_back({Share::Of::foreign, i, Hook::foreign_map, foreign_[i].mapper, foreign_[i].owner, false});
   }
   // What was offered to a domain that is not here is nothing yet: it is asked about when that domain takes it up.
-  std::erase_if(list, [&](const Share& share) { return !find(share.subject) || !find(share.object); });
+  std::erase_if(list, [&](const Share& share) {
+    return !share.in_link && (!find(share.subject) || !find(share.object));
+  });
   return list;
 }
 

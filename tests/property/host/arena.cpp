@@ -19,7 +19,7 @@ enum Deed : std::uint32_t { write_own = kCalls, start_guest, stop_guest, relabel
 
 // How often each of them is drawn.
 constexpr std::uint32_t weight(std::uint32_t what) {
-  if (what >= kCalls) return what == stop_guest ? 2 : 1;
+  if (what >= kCalls) return what == write_own ? 1 : what == relabel_guest ? 5 : 2;
   switch (static_cast<HypercallOp>(what)) {
     case HypercallOp::grant_setup:
       return 7;
@@ -34,6 +34,8 @@ constexpr std::uint32_t weight(std::uint32_t what) {
     case HypercallOp::page_write:
     case HypercallOp::grant_transfer:
       return 3;
+    case HypercallOp::evtchn_close:
+    case HypercallOp::grant_end:
     case HypercallOp::grant_copy_to:
     case HypercallOp::accept_transfer:
     case HypercallOp::foreign_map:
@@ -118,7 +120,7 @@ Sequence Arena::draw(sim::Stream& random) {
 Arena::Operation Arena::decode(std::uint32_t word) const {
   constexpr std::uint32_t kHandles[] = {0, 0, 1, 2, 0, 1, 3, 0xffff'fff0};
   Operation op;
-  op.what = draws()[(word & 0x3f) % draws().size()];
+  op.what = draws()[(word * 0x9e37'79b1u >> 8) % draws().size()];
   op.caller = (word >> 20 & 0xf) == 0 ? kControl : word >> 6 & 3;
   const std::uint32_t other = word >> 8 & 7;
   op.other = other <= kControl ? other : (op.caller + other) % kGuests;
@@ -153,7 +155,7 @@ void Arena::witnessed(const Request& request, const Decision& decision) {
   const bool event = request.hook == Hook::evtchn_bind;
   const bool page = request.hook == Hook::grant_map || request.hook == Hook::grant_copy ||
                     request.hook == Hook::grant_transfer ||
-                    (request.hook == Hook::foreign_map && decision.rule != Rule::control_domain);
+                    (request.hook == Hook::foreign_map && decision.rule == Rule::shares_type);
   const bool offer = request.hook == Hook::evtchn_alloc || request.hook == Hook::grant_setup;
   if (!event && !page && !offer) return;
   const auto place = [](std::uint32_t id) { return id == 0 ? kControl : id - 1; };
@@ -221,6 +223,8 @@ void Arena::end() {
   host_->close_links_of(machine_->dom0);
   dc_->world().backend->wipe(machine_->dom0);
   if (policy_ != 0) change_policy();
+  // What a host remembers without purging would make a sequence hang on the ones before it.
+  if (host_->cache()) const_cast<DecisionCache*>(host_->cache())->clear();
 }
 
 std::string Arena::play(const Sequence& sequence, ArenaTally& tally) {
@@ -259,8 +263,13 @@ void Arena::make_apt(Hypercall& call) const {
     case HypercallOp::evtchn_bind:
       return port(EventChannels::State::offered, HypercallOp::evtchn_alloc);
     case HypercallOp::evtchn_send:
-    case HypercallOp::evtchn_close:
       return port(EventChannels::State::bound, HypercallOp::evtchn_alloc);
+    case HypercallOp::evtchn_close:
+      if (!host_->channels().ports().empty()) take(0, host_->channels().port({0}).owner);
+      return;
+    case HypercallOp::grant_end:
+      if (!host_->grants().grants().empty()) take(0, host_->grants().grant({0}).grantor);
+      return;
     case HypercallOp::grant_map:
     case HypercallOp::grant_copy:
     case HypercallOp::grant_copy_to:

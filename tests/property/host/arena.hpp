@@ -39,7 +39,8 @@ class Arena {
   ~Arena();
   std::string play(const Sequence& sequence, ArenaTally& tally);
   static Sequence draw(sim::Stream& random);
-  std::string words(const Sequence& sequence) const;  // what a sequence does, for a reader
+  std::string words(
+      const Sequence& sequence) const;  // for a reader; an apt call may become the one that it lacks
   // Edges stay in ground truth, so a host is used for so many sequences and no more.
   std::uint64_t edges() const;
   void hash_every_call(bool on) { thorough_ = on; }
