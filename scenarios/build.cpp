@@ -26,6 +26,20 @@ void connect(std::vector<models::HostSetup>& hosts, const std::vector<models::Sw
   }
 }
 
+// Xen 3 bridged every virtual interface onto the control domain's own network and looked at no label.
+void use_legacy_network(models::DatacenterSetup& setup) {
+  constexpr std::uint32_t kOwnNetwork = 1;
+  const auto& policy = *setup.policies.front();
+  setup.vlans = {{kOwnNetwork, std::string(policy.label_name(models::Policy::kBootstrap))}};
+  for (auto& vm : setup.vms) {
+    if (!vm.vif && vm.vlans.empty()) continue;
+    vm.vlans = {kOwnNetwork};
+    vm.vif_label.clear();
+  }
+  for (auto& host : setup.hosts) host.vlan_map.clear();
+  setup.controls.set(sim::Control::vlan_label, sim::ControlMode::off);
+}
+
 }  // namespace
 
 std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& spec, std::string_view where,
@@ -72,6 +86,7 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.message_latency = spec.message_latency;
   setup.migration_rate = spec.migration_rate;
   setup.migration_max_rate = spec.migration_max_rate;
+  if (spec.legacy_net) use_legacy_network(setup);
   return setup;
 }
 

@@ -48,6 +48,12 @@ class Cables {
 };
 
 void check_vlans(CheckContext& context) {
+  if (context.spec.legacy_net) {
+    context.findings.warning(
+        "TVD-207", context.at("legacy_net"),
+        "every interface is on one network of the control domains, and nobody looks at labels.",
+        "leave it out, and each VM is on the VLANs of its own workload");
+  }
   const auto& vlans = context.spec.vlans;
   for (std::size_t i = 0; i < vlans.size(); ++i) {
     const auto path = fmt::format("vlans[{}]", i);

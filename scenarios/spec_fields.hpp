@@ -156,6 +156,7 @@ void fields(Visitor& v, Part& spec) {
   v.modes("controls", spec.controls);
   v.flag("history", spec.history);
   v.flag("deny_all", spec.deny_all);
+  v.flag("legacy_net", spec.legacy_net);
   v.span("message_latency", spec.message_latency);
   v.rate("migration_rate", spec.migration_rate);
   v.rate("migration_max_rate", spec.migration_max_rate);

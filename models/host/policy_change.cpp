@@ -96,7 +96,9 @@ void Toolstack::vote() {
                                   next->def().name, blocked ? Rule::update_blocked : Rule::update_clean,
                                   blocked, first, vote_.asked.correlation);
     for (const Monitor::Blocker& blocker : blockers) {
-      world_.incident("policy_blocked", world_.vm_name(blocker.subject), blocker.sentence);
+      const bool host = !blocker.subject.exists();  // its own label stands against it
+      world_.incident("policy_blocked", host ? machine_.name : world_.vm_name(blocker.subject),
+                      blocker.sentence);
     }
   }
   if (!vote_.voted && next->mode() == PolicyMode::xen33 &&
@@ -128,7 +130,8 @@ void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlat
     const auto blockers = hypervisor.monitor().plan_update(*next, inventory.links, names(world_));
     if (blockers.empty()) break;
     const Monitor::Blocker& last = blockers.back();
-    const std::string name(world_.vm_name(last.subject));
+    const bool host = !last.subject.exists();  // nothing that could be taken down
+    const std::string name(host ? machine_.name : world_.vm_name(last.subject));
     if (last.link < inventory.links.size()) {
       world_.incident("link_revoked", name, last.sentence);
       const auto [of, index] = inventory.origins[last.link];
@@ -138,7 +141,7 @@ void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlat
         revoke(of == Inventory::Of::front, index);
     } else {
       world_.incident("vm_revoked", name, last.sentence);
-      if (last.subject == machine_.dom0) break;
+      if (host || last.subject == machine_.dom0) break;
       leave_host(last.subject);
       world_.backend->wipe(last.subject);
       world_.enter(last.subject, VmState::crashed, "policy change", correlation);

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include "models/acm/boot_policy.hpp"
 #include "models/acm_io/binary_reader.hpp"
 #include "models/acm_io/binary_writer.hpp"
 #include "models/acm_io/map_file.hpp"
@@ -47,6 +48,12 @@ void bind_policy_binary(py::module_& m) {
       "binary_loads",
       [](const std::shared_ptr<models::Policy>& policy) { return models::binary_loads(*policy); },
       py::arg("policy"));
+  m.def(
+      "default_policy",
+      [](std::string_view mode) {
+        return models::write_policy_xml(models::boot_definitions(mode_named(mode)));
+      },
+      py::arg("mode"));
   m.def("decompile", &decompile, py::arg("data"), py::arg("where"), py::arg("map"), py::arg("map_where"),
         py::arg("mode"));
 }

@@ -41,13 +41,14 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
     """Reads the canonical form, so that what the core refuses is refused here with the same findings."""
     text = spec if isinstance(spec, str) else json.dumps(spec)
     data: Dict[str, Any] = json.loads(_core.write_spec(text, "spec"))
-    made = cls(data["name"], seed=data["seed"], history=data["history"], deny_all=data["deny_all"],
+    made = cls(data["name"], seed=data["seed"], history=data["history"], deny_all=data["deny_all"], legacy_net=data["legacy_net"],
                controls={k: v for k, v in data["controls"].items() if v != "on"},
                message_latency=units.duration_text(data["message_latency_ns"]),
                max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), capture=data["capture"],
                tpm_workers=data["tpm_workers"], auditor=data["auditor"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
                migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]))
     made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]
+    made._binaries = {p["name"]: (p["binary"], p["names"]) for p in data["policies"] if p["binary"]}
     if made.policies:
         made.mode = made.policies[0][2]
     for group in ("hosts", "disks", "vms", "switches"):

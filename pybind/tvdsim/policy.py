@@ -13,10 +13,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
-from . import _core
+from . import _core, _policy_xml
 from .errors import Finding, InputError
+from .things import Label
 
 if TYPE_CHECKING:
     from ._dry_run import Check
@@ -98,6 +99,13 @@ class Wall:
         return f"Wall(running={self.running}, excluded={self.excluded})"
 
 
+def _file(path: Union[str, "os.PathLike[str]"]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as problem:
+        raise InputError(Finding("TVD-130", os.fspath(path), f"cannot read the policy: {problem.strerror}.")) from None
+
+
 class Policy:
     """An immutable, compiled policy; build one with ``load`` or ``parse``."""
 
@@ -105,6 +113,8 @@ class Policy:
         self.mode = mode
         self.where = where
         self.xml = text
+        self.binary: Optional[bytes] = None  # what hosts load in place of the XML, and its map file; see ``from_binary``
+        self.names: Optional[str] = None
         self._core = _core.Policy(text, mode, where)
         self._facts: Dict[str, Any] = json.loads(self._core.describe())
 
@@ -124,12 +134,50 @@ class Policy:
         return cls(text, mode, "policy")
 
     @classmethod
-    def from_binary(cls, data: bytes, names: Optional[str] = None, mode: str = "strict", where: str = "binary",
-                    names_where: str = "map") -> "Policy":
-        """Reads Xen's binary format 4. ``names`` is the text of its map file; without it, names are made up.
+    def from_binary(cls, data: Union[bytes, str, "os.PathLike[str]"], names: Union[str, "os.PathLike[str]", None] = None,
+                    mode: str = "strict", where: str = "binary", names_where: str = "map",
+                    xml: Union[str, "os.PathLike[str]", None] = None) -> "Policy":
+        """Reads Xen's binary format 4, from bytes or a file. ``names`` is the text of its map file, or the file's ``Path``; without
+        it, names are made up.
 
+        ``xml`` is the text, or the ``Path``, of the XML beside it: the policy is then the XML's, and in a scenario hosts load the
+        binary, unless it was not compiled from that XML (TVD-338, control ``policy_hash``).
         ``InputError`` TVD-330 to TVD-337: what is wrong, and at which offset."""
-        return cls(_core.decompile(data, where, names, names_where, mode), mode, where)
+        if not isinstance(data, bytes):
+            where = os.fspath(data)
+            data = _file(data)
+        names_text = names if names is None or isinstance(names, str) else _file(names).decode("utf-8", "replace")
+        decompiled = _core.decompile(data, where, names_text, names_where, mode)
+        if xml is None:
+            return cls(decompiled, mode, where)
+        made = cls(xml, mode, "policy") if isinstance(xml, str) else cls.load(xml, mode)
+        made.binary, made.names = data, names_text
+        return made
+
+    @classmethod
+    def default(cls, mode: str = "strict") -> "Policy":
+        """DEFAULT, the policy of a host that was given none: the label ``SystemManagement``; in xen33 what has no label runs, too."""
+        return cls(_core.default_policy(mode), mode, "DEFAULT")
+
+    @classmethod
+    def organisations(cls, name: str, departments: Mapping[str, Iterable[str]], exclude: Iterable[Iterable[str]] = (),
+                      mode: str = "strict") -> "Policy":
+        """A policy of organisations and their departments, as Xen's ezPolicy drew them.
+
+        >>> banks = Policy.organisations("banks", {"A-Bank": ["Loans"], "B-Bank": []}, exclude=[("A-Bank", "B-Bank")])
+        >>> banks.types_of("A-Bank.Loans")
+        {'ste': ['A-Bank.Loans'], 'wall': ['A-Bank', 'A-Bank.Loans']}
+
+        A department ``Org.Dept`` carries its organisation's wall type, so that who excludes the organisation excludes it, and an STE
+        type of its own: nobody shares upwards. ``exclude`` names organisations or departments that may not run beside each other.
+        """
+        labels: List[Label] = []
+        for organisation, parts in departments.items():
+            labels.append(Label(organisation, (organisation,), (organisation,)))
+            full = [f"{organisation}.{part}" for part in parts]
+            labels += [Label(part, (part,), tuple(sorted((organisation, part)))) for part in full]
+        sets = [(f"RER{i + 1}", tuple(types)) for i, types in enumerate(exclude)]
+        return cls(_policy_xml.render(name, labels, sets), mode, name)
 
     def to_binary(self) -> bytes:
         """Xen's binary format 4, as Xen's own compiler wrote it. ``loads_in_xen`` says whether a hypervisor would take it."""
@@ -144,8 +192,8 @@ class Policy:
         """Would Xen's hypervisor take the binary? Not without wall types: it looks for its parts in the wrong places."""
         return _core.binary_loads(self._core)
 
-    def __reduce__(self) -> Tuple[type, Tuple[str, str, str]]:
-        return (Policy, (self.xml, self.mode, self.where))
+    def __reduce__(self) -> Tuple[type, Tuple[str, str, str], Dict[str, Any]]:
+        return (Policy, (self.xml, self.mode, self.where), {"binary": self.binary, "names": self.names})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and (self.digest, self.mode) == (other.digest, other.mode)

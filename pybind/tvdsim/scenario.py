@@ -57,11 +57,11 @@ class Scenario:
     """``Scenario("two-tenants", seed=7)``; the policy is written with ``label`` and ``conflict`` or comes from a file."""
 
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
-                 controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False,
+                 controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False, legacy_net: bool = False,
                  message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
                  tpm_workers: int = 0, auditor: str = "", migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
         self.name, self.seed, self.mode = name, seed, mode
-        self.history, self.deny_all = history, deny_all
+        self.history, self.deny_all, self.legacy_net = history, deny_all, legacy_net
         self.capture, self.tpm_workers, self.auditor = capture, tpm_workers, auditor
         self.controls: Dict[str, str] = dict(controls or {})
         self.conflicts: List[Tuple[str, Tuple[str, ...]]] = []
@@ -72,6 +72,7 @@ class Scenario:
         self.flows: List[Traffic] = []
         self.verifiers: List[str] = []  # hosts with a verifier service, in the order in which they are first named
         self.policies: List[Tuple[str, str, str]] = []  # name, XML text, mode; the first is active at t = 0
+        self._binaries: Dict[str, Tuple[str, str]] = {}  # policy name -> what hosts load in its place: hexadecimal digits, map file
         self.story: List[Tuple[int, int, Action]] = []  # first instant, period (0: once), what
         self._things: Dict[str, _Thing] = {}
         self._labels: Dict[str, Label] = {}
@@ -120,6 +121,8 @@ class Scenario:
         if not self.policies and (self._labels or self.conflicts):
             self.policies.append((self.name, self._own_policy(), self.mode))
         self.policies.append((name or stem, read.xml, read.mode))
+        if read.binary is not None:
+            self._binaries[name or stem] = (read.binary.hex(), read.names or "")
         return name or stem
 
     def policy(self) -> Policy:
@@ -129,6 +132,9 @@ class Scenario:
 
     def _own_policy(self) -> str:
         return _policy_xml.render(self.name, list(self._labels.values()), self.conflicts)
+
+    def _binary(self, name: str) -> Dict[str, str]:
+        return dict(zip(("binary", "names"), self._binaries[name])) if name in self._binaries else {}
 
     def control(self, name: str, mode: str) -> None:
         """Sets a control to ``"off"``, ``"monitor"`` or ``"on"`` (the default of all)."""
@@ -168,15 +174,16 @@ class Scenario:
 
     def vms(self, pattern: str, *, label: Ref = "", on: Union[Ref, Sequence[Ref]] = "", memory: str = "1 GiB",
             disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False, start: bool = True,
-            vlan: Union[Vid, Iterable[Vid], None] = None, image: Ref = "", tampered: Iterable[str] = (),
+            vlan: Union[Vid, Iterable[Vid], None] = None, vif_label: Ref = "", image: Ref = "", tampered: Iterable[str] = (),
             dirty_rate: str = "0 bit/s", working_set: str = "0 B") -> List[Vm]:
         """``vms("acme[1-4]", label=acme, on=hosts[:2], vlan=10)``: four VMs, placed on the hosts in turn.
 
-        ``vlan``: one, or several (the first untagged); ``image`` is what it boots and may run, ``tampered`` names what
+        ``vlan``: one, or several (the first untagged); ``vif_label`` is the interface's own label, required of a VM with several
+        STE types; ``image`` is what it boots and may run, ``tampered`` names what
         differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs, within ``working_set`` (none: all of it).
         """
         model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start, vlans=_vids(vlan),
-                   image=str(image), tampered=_names(tampered), memory=self._quantity(units.size, memory, "memory"),
+                   vif_label=str(vif_label), image=str(image), tampered=_names(tampered), memory=self._quantity(units.size, memory, "memory"),
                    dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"),
                    working_set=self._quantity(units.size, working_set, "working_set"))
         places = _names(on) or ("",)
@@ -311,8 +318,9 @@ class Scenario:
             sources = [(self.name, self._own_policy(), self.mode)]
         return {
             "tvdsim_spec": SPEC_VERSION, "name": self.name, "seed": self.seed, "until": units.duration_text(end),
-            "policies": [{"name": n, "xml": x, "mode": m} for n, x, m in sources],
+            "policies": [{"name": n, "xml": x, "mode": m, **self._binary(n)} for n, x, m in sources],
             "controls": dict(sorted(self.controls.items())), "history": self.history, "deny_all": self.deny_all,
+            "legacy_net": self.legacy_net,
             "hosts": [things.to_spec(t) for t in self.of(Host)], "disks": [things.to_spec(t) for t in self.of(Disk)],
             "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
             "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],

@@ -70,6 +70,7 @@ class Vm(Named):
     vtpm: bool = False
     start: bool = True
     vlans: Tuple[int, ...] = ()
+    vif_label: str = ""
     image: str = ""
     tampered: Tuple[str, ...] = ()
     dirty_rate: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -97,3 +98,51 @@ def test_a_changed_policy_flips_decisions_with_a_witness_and_none_against_itself
     assert flips and all(row["before"] != row["after"] and row["witness"] for row in flips)
     assert len(tvd.diff(BANKS, BANKS)) == 0
     assert len(tvd.diff(BANKS, after, inventory=[("vm", "a", "South"), ("vm", "b", "Auditor")])) == 1
+
+
+def test_departments_carry_the_exclusions_of_their_organisation_and_share_with_nobody_above() -> None:
+    banks = tvd.Policy.organisations("banks", {"A-Bank": ["Loans", "Trading"], "B-Bank": []},
+                                     exclude=[("A-Bank", "B-Bank"), ("A-Bank.Loans", "A-Bank.Trading")])
+    assert banks.types_of("A-Bank.Loans") == {"ste": ["A-Bank.Loans"], "wall": ["A-Bank", "A-Bank.Loans"]}
+    assert not banks.may_share("A-Bank", "A-Bank.Loans")
+    assert not banks.wall(running=["B-Bank"]).start("A-Bank.Loans")
+    assert not banks.wall(running=["A-Bank.Trading"]).start("A-Bank.Loans")
+    assert banks.wall(running=["A-Bank"]).start("A-Bank.Loans")
+    assert [f for f in banks.lint() if f.code == "TVD-305"] == []
+
+
+def test_lint_names_a_department_that_is_not_apart_from_its_organisation() -> None:
+    scenario = tvd.Scenario("banks")
+    scenario.label("A-Bank", ste=["A"], cw=["A-Bank"])
+    scenario.label("A-Bank.Loans", ste=["A"], cw=["Loans"])
+    said = [f.message for f in scenario.policy().lint() if f.code == "TVD-305"]
+    assert len(said) == 2 and "lacks the wall type `A-Bank`" in said[0] and "shares the STE type `A`" in said[1]
+
+
+def test_the_default_policy_knows_one_label_and_in_xen33_the_unlabelled() -> None:
+    assert tvd.Policy.default().vm_labels == ["SystemManagement"]
+    assert "__UNLABELED__" in tvd.Policy.default("xen33").vm_labels
+    assert tvd.Policy.default().name == "DEFAULT"
+
+
+def test_a_binary_beside_its_xml_is_what_hosts_load(tmp_path: Path) -> None:
+    own = tvd.Policy.organisations("banks", {"A": [], "B": []}, exclude=[("A", "B")])
+    other = tvd.Policy.organisations("banks", {"A": [], "B": []}, exclude=[("A", "C")])
+    (tmp_path / "own.bin").write_bytes(own.to_binary())
+    (tmp_path / "other.bin").write_bytes(other.to_binary())
+    (tmp_path / "banks.map").write_text(own.to_map())
+    (tmp_path / "other.map").write_text(other.to_map())
+    (tmp_path / "banks.xml").write_text(own.xml)
+
+    def scenario(binary: str, names: str, **controls: str) -> tvd.Scenario:
+        policy = tvd.Policy.from_binary(tmp_path / binary, tmp_path / names, xml=tmp_path / "banks.xml")
+        made = tvd.Scenario("pair", policy=policy, controls=controls)
+        made.host("h1", memory="4 GiB")
+        made.vm("a1", label="A", on="h1")
+        return made
+
+    assert scenario("own.bin", "banks.map").check("1 s") == []
+    assert [f.code for f in scenario("other.bin", "other.map").check("1 s")] == ["TVD-338"]
+    assert scenario("other.bin", "other.map", policy_hash="off").check("1 s") == []
+    kept = scenario("own.bin", "banks.map")
+    assert tvd.Scenario.from_spec(kept.to_spec("1 s")).to_dict("1 s")["policies"] == kept.to_dict("1 s")["policies"]
