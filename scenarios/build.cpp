@@ -79,6 +79,7 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.tvds = spec.tvds;
   setup.verifiers = spec.verifiers;
   setup.auditor = spec.auditor;
+  setup.decision_log = spec.decision_log;
   setup.max_evidence_age = spec.max_evidence_age;
   setup.capture = spec.capture == Capture::frames;
   setup.tpm_workers = spec.tpm_workers;

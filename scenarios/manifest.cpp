@@ -27,6 +27,21 @@ bool flag_of(const Json& json, std::string_view name) {
   return found && found->kind == Json::Kind::boolean && found->boolean;
 }
 
+Json facts_json(const std::vector<DecisionLogFacts>& logs) {
+  Json all = Json::array();
+  for (const auto& log : logs) {
+    Json one = Json::object();
+    one.add("host", log.host)
+        .add("files", log.files)
+        .add("entries", log.entries)
+        .add("decisions", log.decisions);
+    one.add("lost", log.lost).add("anchors", log.anchors).add("chain", log.chain);
+    if (!log.pcr.empty()) one.add("pcr12_sha256", log.pcr);
+    all.items.push_back(std::move(one));
+  }
+  return all;
+}
+
 template <class Each>
 void each_member(const Json& json, std::string_view name, Each each) {
   if (const Json* found = json.find(name)) {
@@ -94,6 +109,7 @@ std::string to_json(const Manifest& manifest) {
   Json counts = Json::object();
   for (const auto& [table, count] : manifest.counts) counts.add(table, count);
   all.add("counts", std::move(counts));
+  if (!manifest.decision_logs.empty()) all.add("decision_logs", facts_json(manifest.decision_logs));
   sim::Findings ignored;
   all.add("warnings", parse_json(findings_json(manifest.warnings), "", ignored));
   all.add("tvdsim", manifest.version).add("commit", manifest.commit);

@@ -19,6 +19,14 @@ namespace tvdsim::scenarios {
 
 inline constexpr int kRunVersion = 1;
 
+// One host's decision log (scenarios/decision_logs.hpp).
+struct DecisionLogFacts {
+  std::string host;
+  std::uint64_t files = 0, entries = 0, decisions = 0, lost = 0, anchors = 0;
+  std::string chain;  // after the last entry, hex
+  std::string pcr;    // PCR 12 of the host's TPM, SHA-256, hex; empty without a TPM
+};
+
 struct Manifest {
   struct ActivePolicy {
     std::string name, version, digest;
@@ -41,7 +49,8 @@ struct Manifest {
   std::string fingerprint;
   std::vector<std::pair<std::string, std::uint64_t>> counts;  // rows per table, stored or not
   std::uint64_t events = 0, decisions = 0, denied = 0, warned = 0;
-  std::vector<sim::Finding> warnings;  // of the check
+  std::vector<sim::Finding> warnings;           // of the check
+  std::vector<DecisionLogFacts> decision_logs;  // empty unless the Spec asks for them
   double wall_s = 0;
 };
 

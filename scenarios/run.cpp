@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "netsim/pcap.hpp"
+#include "scenarios/decision_logs.hpp"
 #include "scenarios/json.hpp"
 #include "scenarios/manifest.hpp"
 #include "scenarios/report.hpp"
@@ -110,8 +111,14 @@ void simulate(const Spec& spec, const RunOptions& options, RunDirectory& directo
   if (options.progress) simulation.engine().on_progress(&Reporter::tell, &reporter);
   std::optional<FrameFile> capture;
   if (captures_frames(spec)) capture.emplace(directory, simulation);
+  std::optional<DecisionLogs> decisions;
+  if (spec.decision_log) {
+    decisions.emplace(directory, spec, options.decision_file_bytes);
+    simulation.datacenter().keep_decisions(*decisions);
+  }
   const bool finished = simulation.run(options.stop);
   if (capture) capture->finish();
+  if (decisions) manifest.decision_logs = decisions->finish(directory, simulation.datacenter());
   record(manifest, simulation, finished);
   if (const auto broken = simulation.datacenter().check_invariants(); !broken.empty()) {
     record_failure(directory, manifest, broken);

@@ -26,10 +26,12 @@ struct Progress {
 };
 
 struct RunOptions {
-  std::string out;                          // run directory
-  std::string argv;                         // for the manifest
-  bool store_events = false;                // keep the bulk tables as columns
-  const std::atomic<bool>* stop = nullptr;  // Ctrl-C
+  std::string out;   // run directory
+  std::string argv;  // for the manifest
+  std::uint64_t decision_file_bytes = std::uint64_t{64}
+                                      << 20;  // a decision log's file that has so many is followed by another
+  bool store_events = false;                  // keep the bulk tables as columns
+  const std::atomic<bool>* stop = nullptr;    // Ctrl-C
   void (*progress)(void* self, const Progress&) = nullptr;
   void* self = nullptr;
 };

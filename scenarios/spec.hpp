@@ -52,6 +52,7 @@ struct Spec {
   std::vector<std::string> verifiers;  // hosts on which a verifier service runs
   std::string
       auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
+  bool decision_log = false;  // every host's decisions are kept in a hash-chained log of their own
   sim::Duration max_evidence_age{60'000'000'000};  // older evidence of a host is none
   Capture capture = Capture::frames;
   std::uint32_t tpm_workers =

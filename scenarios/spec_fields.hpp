@@ -171,6 +171,7 @@ void fields(Visitor& v, Part& spec) {
   v.parts("tvds", spec.tvds);
   v.texts("verifiers", spec.verifiers);
   v.text("auditor", spec.auditor);
+  v.flag("decision_log", spec.decision_log);
   v.span("max_evidence_age", spec.max_evidence_age);
   v.choice("capture", spec.capture, kCaptures);
   v.count("tpm_workers", spec.tpm_workers);

@@ -247,6 +247,14 @@ void Chips::execute(ChipId chip, Bytes command, ChipDone<Bytes> done) {
   impl_->submit(std::move(question), impl_->at(chip).latency.command);
 }
 
+vtpm::Digest Chips::read_pcr(ChipId chip, vtpm::HashAlg bank, std::uint32_t pcr) {
+  TVDSIM_ASSERT(exists(chip), "a TPM that is not there is read");
+  impl_->rest();
+  const vtpm::CommandContext now{.now = impl_->engine.now()};
+  return vtpm::Digest(vtpm::read_pcr_response(
+      impl_->fleet->execute(impl_->at(chip).tpm, vtpm::pcr_read_command(bank, pcr), now)));
+}
+
 const Bytes& Chips::attestation_key(ChipId chip) const { return impl_->at(chip).key_public; }
 
 vtpm::TpmState Chips::save(ChipId chip) {

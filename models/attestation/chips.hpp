@@ -75,6 +75,8 @@ class Chips {
   void quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pcrs, ChipDone<QuoteAnswer> done);
   // A guest's own command.
   void execute(ChipId chip, std::vector<std::uint8_t> command, ChipDone<std::vector<std::uint8_t>> done);
+  // What a PCR holds after everything that was asked so far, looked up by whoever stands beside the machine.
+  vtpm::Digest read_pcr(ChipId chip, vtpm::HashAlg bank, std::uint32_t pcr);
   // The attestation key's public area (TPM2B_PUBLIC), as it was enrolled when the chip made it, out of band; empty before its
   // first quote. What a machine says of its key is another thing.
   const std::vector<std::uint8_t>& attestation_key(ChipId chip) const;

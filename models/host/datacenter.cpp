@@ -10,6 +10,7 @@
 #include "models/host/action_way.hpp"
 #include "models/host/audit.hpp"
 #include "models/host/checks.hpp"
+#include "models/host/decision_rings.hpp"
 #include "models/host/guest.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/integrity_glue.hpp"
@@ -82,6 +83,10 @@ void Datacenter::Impl::build() {
   patience_kind = engine.kind("host.patience", sim::Handler::to<&Impl::on_patience>(*this));
   for (std::size_t i = 0; i < kStepNames.size(); ++i) {
     world.kinds[i] = engine.kind(kStepNames[i], sim::Handler::to<&Impl::on_step>(*this));
+  }
+  if (setup.decision_log) {
+    world.rings = std::make_unique<DecisionRings>(world, setup.decision_ring);
+    world.decisions.feed(world.rings.get());
   }
   world.admin = world.bus.add("admin", sim::MessageHandler::to<&Impl::on_reply>(*this));
   world.manager = std::make_unique<Manager>(world, setup.policies.front());
@@ -341,6 +346,7 @@ void Datacenter::finish() {
   impl_->finished = true;
   impl_->world.migrations.close_open();
   impl_->world.commands.close_unanswered();
+  if (impl_->world.rings) impl_->world.rings->finish();
   sim::Trace& trace = impl_->world.trace;
   for (const Machine& machine : impl_->world.machines) {
     const DecisionCache* cache = machine.hypervisor->cache();
@@ -381,6 +387,11 @@ void Datacenter::on_frame(void (*call)(void*, sim::Time, std::string_view, std::
                           void* self) {
   if (impl_->world.network) impl_->world.network->on_frame(call, self);
 }
+void Datacenter::keep_decisions(DecisionKeeper& keeper) {
+  TVDSIM_ASSERT(impl_->world.rings, "a keeper of decisions needs a setup that logs them");
+  impl_->world.rings->keep(keeper);
+}
+DecisionRings* Datacenter::decision_rings() noexcept { return impl_->world.rings.get(); }
 std::string Datacenter::plumbing(sim::HostId host) const {
   return impl_->world.network ? plumbing_script(impl_->world.network->fabric().plumbing(host))
                               : std::string{};

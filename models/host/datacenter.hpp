@@ -33,6 +33,8 @@
 
 namespace tvdsim::models {
 
+class DecisionKeeper;
+class DecisionRings;
 class Hypervisor;
 class TruthReader;
 struct World;
@@ -126,6 +128,8 @@ struct DatacenterSetup {
   std::vector<ImageSetup> images;
   std::vector<TrafficSetup> traffic;
   std::vector<TvdSetup> tvds;
+  bool decision_log = false;           // every host's decisions go into a log: Datacenter::keep_decisions()
+  std::uint32_t decision_ring = 1024;  // decisions that can wait for their way into it, per host
   std::string auditor;  // an audit system on a machine of its own, outside the hosts; empty: none
   std::vector<std::string>
       verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
@@ -173,6 +177,9 @@ class Datacenter {
   void on_frame(void (*call)(void* self, sim::Time when, std::string_view place,
                              std::span<const std::uint8_t>),
                 void* self);
+  // Who keeps the decisions from now on, with a setup that logs them.
+  void keep_decisions(DecisionKeeper& keeper);
+  DecisionRings* decision_rings() noexcept;  // null unless the setup logs decisions
   // Bridges and 802.1Q interfaces of the host's control domain as they are now, as a shell script; "" without a network.
   std::string plumbing(sim::HostId) const;
   const TruthReader& truth() const noexcept;  // for tests, attacks and reports only

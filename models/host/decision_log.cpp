@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "models/acm/explain.hpp"
+#include "models/host/decision_rings.hpp"
 
 namespace tvdsim::models {
 
@@ -30,6 +31,7 @@ std::string_view DecisionLog::vm_name(sim::VmId vm) const noexcept {
 
 std::string DecisionLog::record(const Monitor& monitor, const Request& request, const Decision& decision,
                                 const Parties& parties) {
+  if (rings_) rings_->push(parties.host, request, decision);
   if (witness_.call) witness_.call(witness_.self, request, decision);
   if (alone_) {
     ++next_;

@@ -18,6 +18,8 @@
 
 namespace tvdsim::models {
 
+class DecisionRings;
+
 class DecisionLog {
  public:
   DecisionLog(sim::Engine& engine, const DomainTable& domains) : engine_(engine), domains_(domains) {}
@@ -47,6 +49,8 @@ class DecisionLog {
     witness_ = witness;
     alone_ = alone;
   }
+  // Given every decision as it was made, before its words are.
+  void feed(DecisionRings* rings) noexcept { rings_ = rings; }
 
  private:
   // A label's types in words. A label of all types has thousands, and stands in most decisions.
@@ -63,6 +67,7 @@ class DecisionLog {
   Listener listener_;
   Witness witness_;
   bool alone_ = false;
+  DecisionRings* rings_ = nullptr;
   std::unordered_map<const Policy*, PolicyTypes> types_;
 };
 

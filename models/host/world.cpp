@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "models/host/audit.hpp"
+#include "models/host/decision_rings.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/integrity_glue.hpp"
 #include "models/host/manager.hpp"

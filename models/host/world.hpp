@@ -28,6 +28,7 @@
 namespace tvdsim::models {
 
 class Audit;
+class DecisionRings;
 class Hypervisor;
 class Integrity;
 class IntegrityGlue;
@@ -97,8 +98,9 @@ struct World {
   std::unique_ptr<VmBackend> backend;
   std::vector<Machine> machines;
   std::unique_ptr<Manager> manager;
-  std::unique_ptr<Network> network;  // null when there is neither a VLAN nor a switch
-  std::unique_ptr<Audit> audit;      // null without an auditor
+  std::unique_ptr<Network> network;      // null when there is neither a VLAN nor a switch
+  std::unique_ptr<Audit> audit;          // null without an auditor
+  std::unique_ptr<DecisionRings> rings;  // null unless decisions are logged
   sim::ServiceId admin;
   sim::ServiceId appraiser;  // whom migrations ask of their targets; none: verifier@<the first of the setup>
   sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};

@@ -19,6 +19,8 @@ void bind_policy(pybind11::module_& m);           // Policy and its decisions
 void bind_wall(pybind11::module_& m);             // one host's Chinese Wall
 void bind_resource_labels(pybind11::module_& m);  // names and labels of resources
 void bind_policy_binary(pybind11::module_& m);    // Xen's binary format and map files
+void bind_policy_explain(pybind11::module_& m);   // what each control says to one question
+void bind_decisions(pybind11::module_& m);        // decision logs
 void bind_spec(pybind11::module_& m);             // check, canonical form, catalogue
 void bind_run(pybind11::module_& m);              // run, replay, stop
 void bind_analyse(pybind11::module_& m);          // reachability

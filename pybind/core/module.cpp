@@ -9,6 +9,8 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_wall(m);
   tvdsim::pybind::bind_resource_labels(m);
   tvdsim::pybind::bind_policy_binary(m);
+  tvdsim::pybind::bind_policy_explain(m);
+  tvdsim::pybind::bind_decisions(m);
   tvdsim::pybind::bind_spec(m);
   tvdsim::pybind::bind_run(m);
   tvdsim::pybind::bind_analyse(m);

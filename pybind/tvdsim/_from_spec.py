@@ -45,7 +45,7 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
                controls={k: v for k, v in data["controls"].items() if v != "on"},
                message_latency=units.duration_text(data["message_latency_ns"]),
                max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), capture=data["capture"],
-               tpm_workers=data["tpm_workers"], auditor=data["auditor"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
+               tpm_workers=data["tpm_workers"], auditor=data["auditor"], decision_log=data["decision_log"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
                migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]))
     made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]
     made._binaries = {p["name"]: (p["binary"], p["names"]) for p in data["policies"] if p["binary"]}

@@ -56,6 +56,7 @@ def _sections(s: "Scenario") -> List[Tuple[str, Sequence[Tuple[str, ...]]]]:
         ("traffic", [_flow(flow) for flow in s.flows]),
         ("verifiers", [(name,) for name in s.verifiers]),
         ("auditor", [(s.auditor,)] if s.auditor else []),
+        ("decision logs", [("hash-chained, one per host",)] if s.decision_log else []),
         ("story", _story(s)),
     ]
 

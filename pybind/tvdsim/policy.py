@@ -20,6 +20,7 @@ from .errors import Finding, InputError
 from .things import Label
 
 if TYPE_CHECKING:
+    from ._policy_explain import PolicyExplanation
     from ._dry_run import Check
     from .resources import ResourceLabels
 
@@ -290,6 +291,18 @@ class Policy:
         from . import _dry_run
 
         return _dry_run.dry_run(self, vm, host, running, resources, labels)
+
+    def explain(self, a: str, b: str) -> "PolicyExplanation":
+        """Whether two labels may share, control by control: the types at stake, and what would have to change."""
+        from . import _policy_explain
+
+        return _policy_explain.pair(self, a, b)
+
+    def explain_start(self, vm: str, host: Optional[str] = None, beside: Iterable[str] = ()) -> "PolicyExplanation":
+        """Whether a VM may start on a host (the bootstrap label unless given) where VMs of these labels run, control by control."""
+        from . import _policy_explain
+
+        return _policy_explain.start(self, vm, host, beside)
 
     @property
     def plot(self) -> Any:

@@ -15,6 +15,7 @@ from . import _columns, _context, _core, _frames, progress, worker
 from .errors import Finding, InputError
 
 if TYPE_CHECKING:
+    from .decisions import DecisionLogs
     from .explain import Explanation
     from .plot import Plots
     from .scenario import Scenario
@@ -200,6 +201,13 @@ class Run:
     def audits(self) -> Any:
         """Audit entries as the external auditor received them."""
         return self.table("audits")
+
+    @property
+    def decision_log(self) -> "DecisionLogs":
+        """Every host's decisions as hash-chained logs, ``.verify()`` included; TVD-130 when the run kept none."""
+        from .decisions import DecisionLogs
+
+        return DecisionLogs(self)
 
     @property
     def frames(self) -> Any:

@@ -59,10 +59,10 @@ class Scenario:
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
                  controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False, legacy_net: bool = False,
                  message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
-                 tpm_workers: int = 0, auditor: str = "", migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
+                 tpm_workers: int = 0, auditor: str = "", decision_log: bool = False, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
         self.name, self.seed, self.mode = name, seed, mode
         self.history, self.deny_all, self.legacy_net = history, deny_all, legacy_net
-        self.capture, self.tpm_workers, self.auditor = capture, tpm_workers, auditor
+        self.capture, self.tpm_workers, self.auditor, self.decision_log = capture, tpm_workers, auditor, decision_log
         self.controls: Dict[str, str] = dict(controls or {})
         self.conflicts: List[Tuple[str, Tuple[str, ...]]] = []
         self.faults: List[Fault] = []
@@ -325,7 +325,7 @@ class Scenario:
             "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
             "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],
             "traffic": [things.to_spec(t) for t in self.flows], "tvds": [things.to_spec(t) for t in self.tvds],
-            "verifiers": list(self.verifiers), "auditor": self.auditor, "max_evidence_age": units.duration_text(self._max_evidence_age),
+            "verifiers": list(self.verifiers), "auditor": self.auditor, "decision_log": self.decision_log, "max_evidence_age": units.duration_text(self._max_evidence_age),
             "migration_rate": units.bit_rate_text(self._migration_rate),
             "migration_max_rate": units.bit_rate_text(self._migration_max_rate),
             "capture": self.capture, "tpm_workers": self.tpm_workers,

@@ -3,8 +3,12 @@
     tvdsim log binary_bios_measurements            a TCG event log, of TPM 1.2 or 2.0
     tvdsim log ascii_runtime_measurements          an IMA log, ASCII or binary; which kind a file is, its bytes tell
     tvdsim log FILE --pcrs pcrs.txt                compare with PCRs as tpm2-tools, the kernel or JSON give them
+    tvdsim log decisions runs/mine                 the decision logs of a run: edited, cut off, rolled back?
+    tvdsim log decisions runs/mine/decisions/h1.audit --anchor 512:HEX --pcr HEX
+                                                   one log, with an anchor from elsewhere, or PCR 12 of the host's TPM
 
-Exit status 1: a PCR is not what the log leads to, or an IMA entry's hash is not that of its data.
+Exit status 1: a PCR is not what the log leads to, or an IMA entry's hash is not that of its data; a decision log
+is not as it was written.
 """
 
 from __future__ import annotations
@@ -16,19 +20,27 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 from .. import _pcr_files
 from ..errors import Finding, InputError
 from ..evidence import EventLog, ImaLog
-from . import _io
+from . import _io, _log_decisions
 
 _IMA_PCR = 10
 _WIDEST = 60
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("words", metavar="[decisions] FILE", nargs="+")
     parser.add_argument("--bank", metavar="BANK", help="show this bank's digests (the strongest of the log unless told)")
     parser.add_argument("--pcrs", metavar="FILE", help="the machine's PCRs, to compare with")
+    parser.add_argument("--anchor", metavar="ENTRIES:CHAIN", action="append", default=[], help="of a decision log: an anchor that was kept elsewhere (again for more)")
+    parser.add_argument("--pcr", metavar="HEX", help="of a decision log: PCR 12 of the host's TPM, SHA-256 bank")
 
 
 def perform(args: argparse.Namespace) -> int:
+    if args.words[0] == "decisions" and len(args.words) == 2:
+        return _log_decisions.perform(args, args.words[1])
+    if len(args.words) != 1 or args.anchor or args.pcr:
+        raise InputError(Finding("TVD-103", "tvdsim log", "one file is read at a time; --anchor and --pcr are for decision logs.",
+                                 "tvdsim log FILE, or tvdsim log decisions FILE"))
+    args.file = args.words[0]
     log = read_log(args.file)
     held = _pcr_files.read(read_file(args.pcrs), args.pcrs) if args.pcrs else {}
     if isinstance(log, EventLog):

@@ -6,6 +6,8 @@
     tvdsim policy decide FILE A B          may A and B share? exit 1 if not; resource:NAME is a resource
     tvdsim policy decide FILE VM --host SYS        may a host labelled SYS run VM?
     tvdsim policy decide FILE VM --beside LABEL    may VM start where LABEL runs?
+    tvdsim policy explain FILE A B         the same control by control: types, who stands in the way, what would have to change
+    tvdsim policy explain FILE VM --host SYS --beside LABEL
     tvdsim policy dry-run FILE VM --host SYS --running LABEL --resource file:/a.img --labels LABELS
     tvdsim policy compile FILE -o OUT --map MAP    Xen's binary format 4 and its map file
     tvdsim policy decompile BINARY --map MAP       the XML again
@@ -26,7 +28,7 @@ from ..policy import Decision, Policy
 from ..resources import ResourceLabels, resource_name
 from . import _io, _policy_text
 
-WAYS = ("show", "lint", "table", "decide", "dry-run", "compile", "decompile", "resources")
+WAYS = ("show", "lint", "table", "decide", "explain", "dry-run", "compile", "decompile", "resources")
 
 
 def with_way(words: List[str]) -> List[str]:
@@ -58,6 +60,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     decide.add_argument("labels", metavar="LABEL", nargs="+")
     decide.add_argument("--host", metavar="LABEL", help="may a host of this label run it?")
     decide.add_argument("--beside", metavar="LABEL", action="append", help="may it start where this runs? (again for more)")
+    explain = way("explain", "one decision, control by control, and what would have to change; exit 1 if it is no")
+    explain.add_argument("labels", metavar="LABEL", nargs="+")
+    explain.add_argument("--host", metavar="LABEL", help="may VM start on a host of this label? (the bootstrap label unless told)")
+    explain.add_argument("--beside", metavar="LABEL", action="append", default=[], help="a VM of this label runs there (again for more)")
     dry = way("dry-run", "what the start of a VM would be told; changes nothing; exit 1 if anything refuses")
     dry.add_argument("vm", metavar="VM_LABEL")
     dry.add_argument("--host", metavar="LABEL", help="the host's label (the bootstrap label unless told)")
@@ -91,7 +97,7 @@ def perform(args: argparse.Namespace) -> int:
         return _io.FINE
     if args.way == "table":
         return _table(args, policy)
-    return {"lint": _lint, "decide": _decide, "dry-run": _dry_run}[args.way](args, policy)
+    return {"lint": _lint, "decide": _decide, "explain": _explain, "dry-run": _dry_run}[args.way](args, policy)
 
 
 def _lint(args: argparse.Namespace, policy: Policy) -> int:
@@ -124,6 +130,17 @@ def _answer(policy: Policy, labels: List[str], host: Optional[str], beside: Opti
     if host:
         return policy.authorizes(host, labels[0])
     return policy.wall(policy.mode, running=beside).start(labels[0]) if beside else policy.may_share(*labels)
+
+
+def _explain(args: argparse.Namespace, policy: Policy) -> int:
+    starts = args.host is not None or bool(args.beside)
+    wanted = 1 if starts else 2
+    if len(args.labels) != wanted:
+        raise InputError(Finding("TVD-104", "policy explain", f"{len(args.labels)} labels are given; {wanted} are needed.",
+                                 "A B, or VM with --host SYS or --beside LABEL"))
+    answer = policy.explain_start(args.labels[0], args.host, args.beside) if starts else policy.explain(*args.labels)
+    _io.emit(args, answer.to_json(), str(answer))
+    return _io.FINE if answer else _io.NO
 
 
 def _dry_run(args: argparse.Namespace, policy: Policy) -> int:
