@@ -21,15 +21,15 @@ namespace {
 
 using models::AuditAnchor;
 using models::Digest;
-using Bytes = std::span<const std::uint8_t>;
+using Octets = std::span<const std::uint8_t>;
 
 constexpr std::uint64_t kAnchorEvery = 256;  // entries, at most, that no anchor is of while a run goes on
 
-Bytes bytes_of(std::string_view text) {
+Octets octets_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-Digest sha256(std::initializer_list<Bytes> parts) {
+Digest sha256(std::initializer_list<Octets> parts) {
   const vtpm::Digest made = vtpm::hash(vtpm::HashAlg::sha256, parts);
   Digest digest{};
   std::ranges::copy(made.view(), digest.begin());
@@ -42,7 +42,7 @@ Digest sha256(std::initializer_list<Bytes> parts) {
 }
 
 // Whole or not at all: what a full disk took of it is cut off again.
-void append(const std::string& path, Bytes bytes, std::uint64_t size_before) {
+void append(const std::string& path, Octets bytes, std::uint64_t size_before) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd < 0) failed("opening", path, errno);
   int error = 0;
@@ -64,12 +64,12 @@ struct DecisionLogs::Log {
   Log(std::string folder, std::string name, const Digest& origin, std::uint64_t file_bytes)
       : stem(fmt::format("{}/{}", folder, name)),
         limit(file_bytes),
-        log(origin, [this](Bytes block) { take(block); }) {}
+        log(origin, [this](Octets block) { take(block); }) {}
 
   std::string file() const {
     return files == 1 ? fmt::format("{}.audit", stem) : fmt::format("{}@{}.audit", stem, files);
   }
-  void take(Bytes block) {
+  void take(Octets block) {
     const bool full = size > 0 && size + block.size() > limit;
     if (full) {
       ++files;
@@ -98,7 +98,7 @@ DecisionLogs::Log& DecisionLogs::log_of(std::string_view host) {
   const auto known = logs_.find(host);
   if (known != logs_.end()) return *known->second;
   const Digest origin =
-      sha256({bytes_of("decisions of "), bytes_of(host), bytes_of(" in "), bytes_of(spec_hash_)});
+      sha256({octets_of("decisions of "), octets_of(host), octets_of(" in "), octets_of(spec_hash_)});
   return *logs_.emplace(host, std::make_unique<Log>(folder_, std::string(host), origin, file_bytes_))
               .first->second;
 }
@@ -122,7 +122,7 @@ std::vector<DecisionLogFacts> DecisionLogs::finish(RunDirectory& directory, mode
     std::string lines;
     for (const AuditAnchor& anchor : log->anchors)
       lines += fmt::format("{} {}\n", anchor.entries, models::to_hex(anchor.chain));
-    append(log->stem + ".anchors", bytes_of(lines), 0);
+    append(log->stem + ".anchors", octets_of(lines), 0);
     DecisionLogFacts one{.host = host,
                          .files = log->files,
                          .entries = log->log.entries(),
@@ -145,7 +145,7 @@ std::vector<DecisionLogFacts> DecisionLogs::finish(RunDirectory& directory, mode
 Digest anchor_digest(const AuditAnchor& anchor) {
   std::array<std::uint8_t, 8> entries;
   models::put_u64(entries.data(), anchor.entries);
-  return sha256({bytes_of("anchor of a decision log"), entries, anchor.chain});
+  return sha256({octets_of("anchor of a decision log"), entries, anchor.chain});
 }
 
 Digest anchors_pcr(std::span<const AuditAnchor> anchors) {
@@ -156,7 +156,7 @@ Digest anchors_pcr(std::span<const AuditAnchor> anchors) {
   return value;
 }
 
-DecisionCheck check_decisions(Bytes bytes, std::span<const AuditAnchor> anchors,
+DecisionCheck check_decisions(Octets bytes, std::span<const AuditAnchor> anchors,
                               const std::optional<Digest>& held) {
   DecisionCheck check;
   check.verdict = models::verify_audit_log(bytes, anchors, [&](const models::AuditEntry& entry) {

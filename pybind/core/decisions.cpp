@@ -28,8 +28,8 @@ models::Digest digest_of(const std::string& hex, const char* where) {
   return digest;
 }
 
-std::string check(std::string_view data, std::string_view file, const std::vector<AnchorText>& texts,
-                  const std::optional<std::string>& pcr) {
+std::string check_log(std::string_view data, std::string_view file, const std::vector<AnchorText>& texts,
+                      const std::optional<std::string>& pcr) {
   std::vector<models::AuditAnchor> anchors;
   for (const auto& [entries, chain] : texts) anchors.push_back({entries, digest_of(chain, "anchor")});
   std::optional<models::Digest> held;
@@ -38,7 +38,7 @@ std::string check(std::string_view data, std::string_view file, const std::vecto
 }
 
 // A row per entry up to the first trouble; a loss has no verdict.
-py::list rows(std::string_view data) {
+py::list log_rows(std::string_view data) {
   py::list out;
   models::verify_audit_log(octets(data), {}, [&](const models::AuditEntry& entry) {
     const models::DecisionRecord& record = entry.record;
@@ -59,8 +59,8 @@ py::list rows(std::string_view data) {
 }  // namespace
 
 void bind_decisions(py::module_& m) {
-  m.def("check_decisions", &check, py::arg("data"), py::arg("file"), py::arg("anchors"), py::arg("pcr"));
-  m.def("decision_rows", &rows, py::arg("data"));
+  m.def("check_decisions", &check_log, py::arg("data"), py::arg("file"), py::arg("anchors"), py::arg("pcr"));
+  m.def("decision_rows", &log_rows, py::arg("data"));
 }
 
 }  // namespace tvdsim::pybind

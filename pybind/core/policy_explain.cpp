@@ -60,8 +60,8 @@ models::Monitor::Component alone(const PolicyPtr& policy, const sim::Request& re
   return row;
 }
 
-std::string explain(const PolicyPtr& policy, const sim::Request& request, models::LabelId host,
-                    const Neighbours& beside) {
+std::string explain_request(const PolicyPtr& policy, const sim::Request& request, models::LabelId host,
+                            const Neighbours& beside) {
   models::Monitor monitor(policy, sim::PolicyEpoch{0}, everything(host));
   settle_in(monitor, *policy, beside);
   const auto decision = monitor.decide(request);
@@ -98,7 +98,7 @@ std::string explain_pair(const PolicyPtr& policy, std::string_view a, std::strin
                              .subject_label = first,
                              .object_label = second,
                              .object = 1};
-  return explain(policy, request, models::Policy::kBootstrap, {});
+  return explain_request(policy, request, models::Policy::kBootstrap, {});
 }
 
 std::string explain_start(const PolicyPtr& policy, std::string_view vm, std::string_view host,
@@ -110,7 +110,7 @@ std::string explain_start(const PolicyPtr& policy, std::string_view vm, std::str
                              .subject_label = find_label(*policy, vm),
                              .object_label = host_label,
                              .object = 0};
-  return explain(policy, request, host_label, beside);
+  return explain_request(policy, request, host_label, beside);
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ def test_without_the_switch_there_is_none(tmp_path: Path) -> None:
 
 
 def test_the_switch_survives_the_way_through_a_spec() -> None:
-    assert tvd.Scenario.from_spec(_scenario().spec()).decision_log
+    assert tvd.Scenario.from_spec(_scenario().to_spec("10 s")).decision_log
 
 
 def test_an_edit_is_found_and_named(copy: tvd.Run) -> None:

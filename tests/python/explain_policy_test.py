@@ -29,7 +29,7 @@ def test_a_refused_sharing_names_types_and_partners() -> None:
     assert {label: ste for label, ste, _ in told.types} == {"ma": ("MA",), "su": ("SU",)}
     deciding = [r for r in told.rows if r.decides]
     assert [r.control for r in deciding] == ["ste"]
-    assert any("`ma` shares with `narrow`, `system`" in change for change in told.changes)
+    assert any("`ma` shares with" in c and "`narrow`" in c and "`system`" in c and "`su`" not in c for c in told.changes)
 
 
 def test_what_is_permitted_needs_no_change() -> None:
@@ -43,7 +43,7 @@ def test_a_start_is_told_about_host_and_wall_at_once() -> None:
     assert not told and rows["host_authorization"].decides and rows["host_authorization"].rule == "host_lacks_type"
     assert rows["wall"].outcome == "not_reached" and rows["wall"].rule == "wall_conflict" and rows["wall"].blocker == "ma"
     assert any("{SU} for the host's label `narrow`" in c for c in told.changes)
-    assert any("labels that may run it are `su`, `system`" in c for c in told.changes)
+    assert any("labels that may run it" in c and "`system`" in c and "`ma`" not in c for c in told.changes)
     assert any("the VM labelled `ma` stops" in c for c in told.changes)
     assert any("conflict set `rivals`" in c for c in told.changes)
 
