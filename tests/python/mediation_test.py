@@ -35,7 +35,7 @@ def test_a_guest_that_labels_itself_is_refused_and_noted(tmp_path: Path) -> None
     s.at("10 s", tvd.Hypercall("va", "set_label", label="b"), tvd.Hypercall("va", "write_metadata", label="ab"))
     run = s.run(until="20 s", out=tmp_path / "a")
     assert [d["verdict"] for d in run.rows("decisions") if d["hook"] == "label_write"] == ["deny", "deny"]
-    assert [i["kind"] for i in run.rows("incidents")] == ["label_tampering", "label_tampering"]
+    assert [i["entity"] for i in run.rows("incidents") if i["kind"] == "label_tampering"] == ["va", "va"]
     assert run.rows("labels") == []
 
 
