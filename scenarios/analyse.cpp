@@ -71,6 +71,10 @@ class Flows {
       } else {
         place(types);
       }
+      if (group.decides && group.compromised && compromise) {
+        for (Vertex type = 0; type < anywhere; ++type) boost::add_edge(own.front(), type, graph_);
+        unguarded_.push_back(own.front());
+      }
       const bool free = (acts(group.kind) && off(sim::Control::ste)) ||
                         (group.kind == Party::Kind::disk && off(sim::Control::resource_check)) ||
                         (group.kind == Party::Kind::vlan && off(sim::Control::vlan_label));
@@ -223,6 +227,7 @@ class Analyser {
       group.types = std::move(types);
       group.trusted = acts(party.kind) && group.types.size() > 1 && !bad;
       group.compromised = bad;
+      group.decides = group.decides || party.decides;
       group.names.push_back(party.name);
     }
     for (auto& [key, group] : groups) {
@@ -302,11 +307,34 @@ Analysis analyse(const Policy& policy, std::span<const std::string> compromised)
   return analyse(policy, parties, sim::ControlModes{}, compromised);
 }
 
+namespace {
+
+bool in_service(const sim::Placement& placement, sim::Hook one, sim::Hook two) {
+  return placement[one] == sim::Point::dom0 && placement[two] == sim::Point::dom0;
+}
+
+Analysis::Base base_of(const models::HostSetup& host, const sim::Placement& placement) {
+  const auto& info = models::info_of(host.kind);
+  Analysis::Base base{host.name, std::string(info.name), info.tcb_kloc, {}, {}};
+  for (std::size_t i = 0; i < sim::hook_infos().size(); ++i) {
+    const auto hook = static_cast<sim::Hook>(i);
+    if (!sim::Placement::movable(hook) || mediation(host.kind, hook) != models::Mediation::mediated) continue;
+    (placement[hook] == sim::Point::core ? base.core : base.service).emplace_back(to_text(hook));
+  }
+  return base;
+}
+
+}  // namespace
+
 Analysis analyse(const Spec& spec, std::span<const std::string> compromised) {
   const auto setup = build_setup(spec);
+  // A channel, or a page, needs two decisions: whoever makes both can open one.
+  const bool decides = in_service(setup.placement, sim::Hook::evtchn_alloc, sim::Hook::evtchn_bind) ||
+                       in_service(setup.placement, sim::Hook::grant_setup, sim::Hook::grant_map);
   std::vector<Party> parties;
   for (const auto& vm : spec.vms) parties.push_back({Party::Kind::vm, vm.name, vm.label});
-  for (const auto& host : spec.hosts) parties.push_back({Party::Kind::host, "dom0@" + host.name, host.label});
+  for (const auto& host : spec.hosts)
+    parties.push_back({Party::Kind::host, "dom0@" + host.name, host.label, decides});
   for (const auto& disk : spec.disks) parties.push_back({Party::Kind::disk, disk.name, disk.label});
   for (const auto& vlan : spec.vlans)
     parties.push_back({Party::Kind::vlan, fmt::format("vlan{}", vlan.vid), vlan.label});
@@ -317,7 +345,9 @@ Analysis analyse(const Spec& spec, std::span<const std::string> compromised) {
       if (party.kind == Party::Kind::vm && named && party.label.empty()) party.label = tvd.label;
     }
   }
-  return analyse(*setup.policies.front(), parties, setup.controls, compromised);
+  Analysis found = analyse(*setup.policies.front(), parties, setup.controls, compromised);
+  for (const auto& host : setup.hosts) found.bases.push_back(base_of(host, setup.placement));
+  return found;
 }
 
 }  // namespace tvdsim::scenarios

@@ -9,6 +9,7 @@
 //   a.trusted            // every multi-typed party whose honesty the isolation rests on
 //   a.flows              // pairs between which information can pass, the shortest way each; opened_by: what the compromise added
 //
+// A compromised control domain that decides who shares (Spec::placement) permits everything: any two can meet through it.
 // Where a control is off, what it would have refused is possible. Placement, walls and time are not looked at: what the policy
 // permits somewhere at some time counts.
 //
@@ -34,6 +35,8 @@ namespace tvdsim::scenarios {
 struct Party {
   enum class Kind : unsigned char { vm, host, disk, vlan } kind = Kind::vm;
   std::string name, label;  // a host's name stands for its control domain
+  bool decides =
+      false;  // a host: whether two VMs may share is decided in its control domain, not in the core
 };
 std::string_view to_text(Party::Kind kind) noexcept;
 
@@ -43,7 +46,7 @@ struct Analysis {
     std::string name;  // the label, or the party's own name when it is alone
     std::string label;
     std::vector<std::string> names, types;
-    bool trusted = false, compromised = false;
+    bool trusted = false, compromised = false, decides = false;
   };
   struct Flow {
     std::uint32_t source = 0, target = 0;  // groups, source < target
@@ -56,6 +59,13 @@ struct Analysis {
     std::string from, to;
     std::vector<std::string> path, opened_by;
   };
+  // Whom the decisions of a host rest on: the hypervisor always, the control domain for what is decided in its services.
+  struct Base {
+    std::string host, kind;
+    std::uint32_t tcb_kloc = 0;              // of the hypervisor, models/acm/hypervisors.def
+    std::vector<std::string> core, service;  // hooks that are decided there
+  };
+  std::vector<Base> bases;      // of a Spec, in the order of its hosts
   std::vector<Group> groups;    // by kind, then name
   std::vector<Party> trusted;   // every acting party with two types or more that is not compromised
   std::vector<Party> conduits;  // every disk and VLAN with two types or more

@@ -52,7 +52,15 @@ std::string to_json(const Analysis& analysis) {
     one.add("from_type", crossing.from).add("to_type", crossing.to).add("path", crossing.path);
     crossings.items.push_back(std::move(one.add("opened_by", crossing.opened_by)));
   }
-  all.add("groups", std::move(groups)).add("trusted", rows(analysis.trusted, analysis));
+  Json bases = Json::array();
+  for (const auto& base : analysis.bases) {
+    Json one = Json::object();
+    one.add("host", base.host).add("kind", base.kind).add("tcb_kloc", base.tcb_kloc);
+    bases.items.push_back(std::move(one.add("core", base.core).add("service", base.service)));
+  }
+  all.add("bases", std::move(bases))
+      .add("groups", std::move(groups))
+      .add("trusted", rows(analysis.trusted, analysis));
   all.add("conduits", rows(analysis.conduits, analysis)).add("flows", std::move(flows));
   return to_text(all.add("crossings", std::move(crossings)));
 }
@@ -67,6 +75,11 @@ std::string to_text(const Analysis& analysis) {
   line(named(analysis.trusted.size(), "party has several types and is assumed trusted",
              "parties have several types and are assumed trusted"));
   list(analysis.trusted);
+  for (const auto& base : analysis.bases) {
+    line(fmt::format("{} decides in its hypervisor ({}, {} kLOC): {}", base.host, base.kind, base.tcb_kloc,
+                     fmt::join(base.core, ", ")));
+    line(fmt::format("  and trusts dom0@{} with: {}", base.host, fmt::join(base.service, ", ")));
+  }
   if (!analysis.conduits.empty()) {
     line(named(analysis.conduits.size(), "disk or VLAN joins types", "disks and VLANs join types"));
     list(analysis.conduits);

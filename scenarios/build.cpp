@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
+#include "models/acm/bell_lapadula.hpp"
+#include "models/acm/biba.hpp"
 #include "models/acm/boot_policy.hpp"
 #include "models/acm_io/xml_reader.hpp"
 #include "scenarios/policy_pair.hpp"
@@ -40,7 +43,32 @@ void use_legacy_network(models::DatacenterSetup& setup) {
   setup.controls.set(sim::Control::vlan_label, sim::ControlMode::off);
 }
 
+std::optional<sim::Hook> hook_named(std::string_view name) {
+  const auto infos = sim::hook_infos();
+  const auto found = std::ranges::find(infos, name, &sim::HookInfo::name);
+  if (found == infos.end()) return std::nullopt;
+  return static_cast<sim::Hook>(found - infos.begin());
+}
+
 }  // namespace
+
+std::shared_ptr<const models::PolicyComponent> build_component(const LatticeSource& source) {
+  auto def = std::make_shared<models::LatticeDef>();
+  def->levels = source.levels;
+  def->labels = source.labels;
+  if (source.kind == LatticeKind::biba) return std::make_shared<models::Biba>(std::move(def));
+  return std::make_shared<models::BellLaPadula>(std::move(def));
+}
+
+sim::Placement build_placement(const Spec& spec) {
+  sim::Placement placement;
+  for (const HookPlace& place : spec.placement) {
+    const auto hook = hook_named(place.hook);
+    const auto point = place.point == DecisionPoint::core ? sim::Point::core : sim::Point::dom0;
+    if (hook) placement.move(*hook, point);
+  }
+  return placement;
+}
 
 std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& spec, std::string_view where,
                                                                     sim::Findings& findings) {
@@ -68,6 +96,8 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   }
   setup.history = spec.history;
   setup.deny_all = spec.deny_all;
+  for (const LatticeSource& source : spec.lattices) setup.components.push_back(build_component(source));
+  setup.placement = build_placement(spec);
   setup.hosts = spec.hosts;
   connect(setup.hosts, spec.switches);
   setup.disks = spec.disks;

@@ -18,6 +18,10 @@ namespace tvdsim::scenarios {
 std::vector<std::shared_ptr<const models::Policy>> compile_policies(const Spec& spec, std::string_view where,
                                                                     sim::Findings& findings);
 
+std::shared_ptr<const models::PolicyComponent> build_component(const LatticeSource& source);
+// Hooks that the Spec does not name, or that cannot be moved, stay where they are.
+sim::Placement build_placement(const Spec& spec);
+
 // Throws InputError when a policy cannot be compiled. A Spec without a policy gets the one that shares nothing.
 models::DatacenterSetup build_setup(const Spec& spec);
 

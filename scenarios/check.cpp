@@ -57,6 +57,8 @@ void check_spec(const Spec& spec, std::string_view where, sim::Findings& finding
   check_network(context);
   check_trust(context);
   check_placement(context);
+  check_capabilities(context);
+  check_lattices(context);
   check_actions(context);
   check_plan(context);
 }

@@ -53,7 +53,10 @@ void check_network(CheckContext& context);     // VLANs, who is on them, who can
 void check_plan(CheckContext& context);   // who reaches whom against the labels, where a restriction is off
 void check_trust(CheckContext& context);  // images, TPMs, verifiers, domains
 void check_placement(CheckContext& context);  // what stands at t = 0 is allowed
-void check_actions(CheckContext& context);    // what shall happen can be asked for
+void check_capabilities(
+    CheckContext& context);  // what each kind of hypervisor can do, where hooks are decided, what hosts boot
+void check_lattices(CheckContext& context);  // levels, and what stands at t = 0 against them
+void check_actions(CheckContext& context);   // what shall happen can be asked for
 
 // What the parts above share.
 // TVD-101 unless the label is one of the active policy's; an empty one is none at all and passes.

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/acm/lattice.hpp"
 #include "models/host/datacenter.hpp"
 #include "sim/base/error.hpp"
 
@@ -33,6 +34,20 @@ enum class Capture : std::uint8_t {
   none
 };  // is every frame's every hop kept as a row and in frames.pcap?
 
+// A lattice policy that is asked besides the policies above, by label name; it stays when they are replaced.
+enum class LatticeKind : std::uint8_t { bell_lapadula, biba };
+struct LatticeSource {
+  LatticeKind kind = LatticeKind::bell_lapadula;
+  std::vector<std::string> levels;  // lowest first
+  std::vector<models::Clearance> labels;
+};
+// A hook that is decided elsewhere than its row in hooks.def says.
+enum class DecisionPoint : std::uint8_t { core, service };
+struct HookPlace {
+  std::string hook;
+  DecisionPoint point = DecisionPoint::core;
+};
+
 struct Spec {
   std::string name;
   std::uint64_t seed = 1;
@@ -41,6 +56,8 @@ struct Spec {
   std::map<std::string, std::string> controls;  // control name -> off | monitor | on; absent: on
   bool history = false, deny_all = false;
   bool legacy_net = false;  // the network of Xen 3: every interface on one bridge of the control domain, unchecked
+  std::vector<LatticeSource> lattices;
+  std::vector<HookPlace> placement;
   std::vector<models::HostSetup> hosts;
   std::vector<models::DiskSetup> disks;
   std::vector<models::VmSetup> vms;

@@ -28,6 +28,16 @@ inline constexpr std::array<std::string_view, 7> kFaultKinds{
 inline constexpr std::array<std::string_view, 3> kControlModes{"off", "monitor", "on"};
 inline constexpr std::array<std::string_view, 2> kCacheModes{"none", "xen33"};
 inline constexpr std::array<std::string_view, 2> kCaptures{"frames", "none"};
+inline constexpr std::array<std::string_view, 2> kLattices{"bell_lapadula", "biba"};
+inline constexpr std::array<std::string_view, 2> kDecisionPoints{"core", "service"};
+inline constexpr std::array<std::string_view, 3> kBootPolicies{"good", "missing", "corrupt"};
+inline constexpr std::array kHypervisors{
+#define HYPERVISOR(name, title, kloc, kloc_source, call, decide, timing_source) std::string_view(#name),
+#define CAPABILITY(hook, xen, rhype, phyp, l4, vmware, note)
+#include "models/acm/hypervisors.def"
+#undef CAPABILITY
+#undef HYPERVISOR
+};
 
 // `Part` may be const: the writer's is.
 template <class Part, class Plain>
@@ -45,6 +55,7 @@ void fields(Visitor& v, Part& policy) {
 template <class Visitor, PartOf<models::HostSetup> Part>
 void fields(Visitor& v, Part& host) {
   v.required("name", host.name);
+  v.choice("kind", host.kind, kHypervisors);
   v.text("label", host.label);
   v.count("cores", host.cores);
   v.bytes("memory", host.memory);
@@ -57,7 +68,29 @@ void fields(Visitor& v, Part& host) {
   v.texts("tampered", host.tampered);
   v.choice("decision_cache", host.decision_cache, kCacheModes);
   v.count("domain_ids", host.domain_ids);
+  v.choice("boot_policy", host.boot_policy, kBootPolicies);
   v.parts("vlan_map", host.vlan_map);
+}
+
+template <class Visitor, PartOf<LatticeSource> Part>
+void fields(Visitor& v, Part& lattice) {
+  v.choice("kind", lattice.kind, kLattices);
+  v.texts("levels", lattice.levels);
+  v.parts("labels", lattice.labels);
+}
+
+template <class Visitor, PartOf<models::Clearance> Part>
+void fields(Visitor& v, Part& clearance) {
+  v.required("label", clearance.label);
+  v.required("level", clearance.level);
+  v.texts("categories", clearance.categories);
+  v.flag("trusted", clearance.trusted);
+}
+
+template <class Visitor, PartOf<HookPlace> Part>
+void fields(Visitor& v, Part& place) {
+  v.required("hook", place.hook);
+  v.choice("point", place.point, kDecisionPoints);
 }
 
 template <class Visitor, PartOf<models::VlanMapSetup> Part>
@@ -161,6 +194,8 @@ void fields(Visitor& v, Part& spec) {
   v.rate("migration_rate", spec.migration_rate);
   v.rate("migration_max_rate", spec.migration_max_rate);
   v.parts("policies", spec.policies);
+  v.parts("lattices", spec.lattices);
+  v.parts("placement", spec.placement);
   v.parts("hosts", spec.hosts);
   v.parts("disks", spec.disks);
   v.parts("vms", spec.vms);

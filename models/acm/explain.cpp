@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/acm/bit_row.hpp"
+#include "models/acm/hypervisor_kind.hpp"
 
 namespace tvdsim::models {
 
@@ -57,7 +58,8 @@ std::string types_for(const Policy& policy, const sim::Request& request, sim::Ru
 }  // namespace
 
 std::string sentence(const Policy& policy, const sim::Request& request, sim::Rule rule, std::uint32_t detail,
-                     std::string_view other_name) {
+                     std::string_view other_name,
+                     std::span<const std::shared_ptr<const PolicyComponent>> components) {
   const std::string_view form = sim::sentence_of(rule);
   std::string text;
   // One pass: a name that holds braces is not looked at again.
@@ -70,6 +72,15 @@ std::string sentence(const Policy& policy, const sim::Request& request, sim::Rul
       const std::string_view set = policy.conflict_set_name(detail >> 16);
       text += set.empty() ? "(unnamed)" : set;
       at += 5;
+    } else if (rest.starts_with("{component}")) {
+      const std::size_t index = detail >> 16;
+      text += index < components.size()
+                  ? components[index]->words(request, static_cast<std::uint16_t>(detail & 0xffff))
+                  : fmt::format("{}", index);
+      at += 11;
+    } else if (rest.starts_with("{kind}")) {
+      text += detail < hypervisor_infos().size() ? hypervisor_infos()[detail].name : "(unknown)";
+      at += 6;
     } else if (rest.starts_with("{other}")) {
       text += other_name.empty() ? "another party" : other_name;
       at += 7;

@@ -77,13 +77,14 @@ Outcome outcome_of(Verdict verdict) noexcept {
 Monitor::Monitor(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, Setup setup)
     : policy_(std::move(policy)),
       epoch_(epoch),
-      setup_(setup),
-      wall_(policy_, setup.history),
+      setup_(std::move(setup)),
+      wall_(policy_, setup_.history),
       state_(std::make_unique<State>()) {
-  state_->make_room(setup.expected_vms);
-  state_->reservations.reserve(setup.expected_vms);
-  state_->free.reserve(setup.expected_vms);
-  if (setup.history) state_->last_ran.resize(policy_->vm_labels());
+  state_->make_room(setup_.expected_vms);
+  state_->reservations.reserve(setup_.expected_vms);
+  state_->free.reserve(setup_.expected_vms);
+  if (setup_.history) state_->last_ran.resize(policy_->vm_labels());
+  for (auto& component : setup_.components) component = component->bound_to(*policy_);
 }
 
 Monitor::~Monitor() = default;
@@ -101,7 +102,9 @@ Ticket Monitor::check(const Request& request) noexcept {
 }
 
 Decision Monitor::decide(const Request& request) const noexcept {
-  if (setup_.deny_all) return decision(request.hook, Verdict::deny, {.rule = Rule::denied_by_stub});
+  if (guarded()) {
+    if (Decision early; stopped_before(request.hook, early)) return early;
+  }
   const auto controls = asked(request.hook);
   if (controls.empty()) return decision(request.hook, Verdict::deny, {});
   Answer permitted{.rule = Rule::control_off}, warned;
@@ -123,6 +126,21 @@ Decision Monitor::decide(const Request& request) const noexcept {
       warns = true;
     }
   }
+  const ControlMode plugged = setup_.components.empty() ? ControlMode::off : setup_.modes[Control::component];
+  for (std::size_t i = 0; plugged != ControlMode::off && i < setup_.components.size(); ++i) {
+    const Answer answer = ask_component(i, request);
+    if (answer.outcome == Outcome::not_applicable) continue;
+    all_off = false;
+    if (answer.outcome == Outcome::permit) {
+      if (!consulted) permitted = answer;
+      consulted = true;
+    } else if (plugged == ControlMode::on) {
+      return decision(request.hook, Verdict::deny, answer);
+    } else if (!warns) {
+      warned = answer;
+      warns = true;
+    }
+  }
   if (warns) return decision(request.hook, Verdict::warn, warned);
   if (consulted || all_off) return decision(request.hook, Verdict::permit, permitted);
   return decision(request.hook, Verdict::deny, {});
@@ -132,8 +150,8 @@ Decision Monitor::settle(const Request& request, Rule rule, bool refused, VmId o
   Decision answer;
   const Control control = control_of(rule);
   const ControlMode mode = control == Control::none ? ControlMode::on : setup_.modes[control];
-  if (setup_.deny_all) {
-    answer = decision(request.hook, Verdict::deny, {.rule = Rule::denied_by_stub});
+  if (guarded() && stopped_before(request.hook, answer)) {
+    // nothing of it was asked
   } else if (mode == ControlMode::off) {
     answer = decision(request.hook, Verdict::permit, {.rule = Rule::control_off});
   } else {
@@ -148,7 +166,7 @@ Decision Monitor::decision(Hook hook, Verdict verdict, const Answer& answer) con
   return {.verdict = verdict,
           .hook = hook,
           .rule = answer.rule,
-          .point = point_of(hook),
+          .point = setup_.placement[hook],
           .epoch = epoch_,
           .detail = answer.detail,
           .other = answer.other};
@@ -267,9 +285,14 @@ void Monitor::stop(VmId vm) noexcept {
   state_->remove(static_cast<std::size_t>(it - state_->running.begin()));
 }
 
+std::span<const Control> controls_asked(Hook hook) noexcept { return asked(hook); }
+
 std::vector<Monitor::Component> Monitor::components(const Request& request, const Decision& made) const {
   std::vector<Component> rows;
   const Control decider = control_of(made.rule);
+  Decision early;
+  const bool stopped =
+      made.rule == Rule::service_down || (stopped_before(request.hook, early) && early.rule == made.rule);
   bool decided = false;
   const auto add = [&](Control control, const Answer& answer, bool decides) {
     rows.push_back({control, answer.outcome, answer.rule, answer.detail, answer.other, decides});
@@ -278,7 +301,7 @@ std::vector<Monitor::Component> Monitor::components(const Request& request, cons
   for (const Control control : controls) {
     const ControlMode mode = setup_.modes[control];
     Answer answer;
-    if (made.rule == Rule::denied_by_stub || decided) {
+    if (stopped || decided) {
       answer.outcome = Outcome::not_reached;
       add(control, answer, false);
       continue;
@@ -299,8 +322,9 @@ std::vector<Monitor::Component> Monitor::components(const Request& request, cons
     add(control, answer, decides);
     decided = decides && made.verdict == Verdict::deny;
   }
-  if (decider != Control::none && std::ranges::find(controls, decider) == controls.end() &&
-      made.rule != Rule::unlabelled) {
+  component_rows(request, made, !stopped && !decided, rows);
+  if (decider != Control::none && decider != Control::component &&
+      std::ranges::find(controls, decider) == controls.end() && made.rule != Rule::unlabelled) {
     add(decider, {outcome_of(made.verdict), made.rule, made.detail, made.other}, true);
   }
   for (const Control control : kLabelControls) {

@@ -10,8 +10,11 @@
 //   vm_start vm_resume vm_migrate_in       host_authorization, wall
 //   evtchn_* grant_* foreign_map           ste
 //   disk_assign disk_attach                resource_check
-// The first control that refuses decides. Facts that only the caller knows (who owns a device, which bytes lie on a disk)
-// come in as `Fact` and are decided by settle(), so that all refusals have one form.
+// Then every policy component that was plugged in (models/acm/policy_component.hpp), under control `component`.
+// The first control that refuses decides. Before all of them: a host that came up without its policy refuses everything
+// (boot_policy), and so does one whose kind of hypervisor has no such operation, or has it and asks nobody (capability).
+// Facts that only the caller knows (who owns a device, which bytes lie on a disk) come in as `Fact` and are decided by settle(),
+// so that all refusals have one form.
 //
 // Invariant  running VMs == committed tickets not yet stopped; wall == Wall::rebuild(their labels) while `wall` is not off and `rollback` is on.
 // Cost       check() allocates nothing up to `expected_vms` VMs on the host; sharing is one AND per 64 types.
@@ -28,7 +31,9 @@
 #include <string_view>
 #include <vector>
 
+#include "models/acm/hypervisor_kind.hpp"
 #include "models/acm/policy.hpp"
+#include "models/acm/policy_component.hpp"
 #include "models/acm/wall.hpp"
 #include "sim/base/decision.hpp"
 #include "sim/base/ticket.hpp"
@@ -49,6 +54,10 @@ using sim::Ticket;
 using sim::Verdict;
 using sim::VmId;
 
+// How a host came by the policy that is in force there.
+enum class BootPolicy : std::uint8_t { good, missing, corrupt };
+std::string_view to_text(BootPolicy) noexcept;
+
 class Monitor final : public sim::Guard, private sim::TicketKeeper {
  public:
   struct Setup {
@@ -58,6 +67,11 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
     bool history = false;             // Chinese Wall that does not forget
     bool deny_all = false;            // the stub of F-001: every decision is deny/denied_by_stub
     std::uint32_t expected_vms = 32;  // places made beforehand, so that check() need not allocate
+    HypervisorKind kind = HypervisorKind::xen;
+    BootPolicy boot = BootPolicy::good;  // until replace() brings a policy
+    sim::Placement placement{};
+    std::vector<std::shared_ptr<const PolicyComponent>>
+        components{};  // bound to the policies in force by the monitor
   };
   Monitor(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, Setup setup);
   ~Monitor() override;
@@ -69,6 +83,8 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   Decision decide(const Request& request) const noexcept;
   // Gives a fact that the caller established the form of a decision: `refused` says whether `rule`'s control objects.
   Decision settle(const Request& request, Rule rule, bool refused, VmId other = {}) const noexcept;
+  // The service in which the hook is decided does not answer, so nothing else is asked.
+  Decision unanswered(const Request& request) const noexcept;
   // A committed VM no longer runs here (stop, suspend, crash, migrated away).
   void stop(VmId vm) noexcept;
 
@@ -90,6 +106,12 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   HostId host() const noexcept { return setup_.host; }
   LabelId host_label() const noexcept { return setup_.host_label; }
   const ControlModes& modes() const noexcept { return setup_.modes; }
+  HypervisorKind kind() const noexcept { return setup_.kind; }
+  BootPolicy boot() const noexcept { return setup_.boot; }
+  sim::Point point(Hook hook) const noexcept { return setup_.placement[hook]; }
+  std::span<const std::shared_ptr<const PolicyComponent>> plugged_in() const noexcept {
+    return setup_.components;
+  }
   struct Running {
     VmId vm;
     LabelId label;
@@ -139,6 +161,14 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   };
   void commit(std::uint32_t reservation) noexcept override;
   void cancel(std::uint32_t reservation) noexcept override;
+  // Is there anything that stopped_before() could say?
+  bool guarded() const noexcept {
+    return setup_.deny_all || setup_.boot != BootPolicy::good || setup_.kind != HypervisorKind::xen;
+  }
+  bool stopped_before(Hook hook, Decision& answer) const noexcept;
+  Answer ask_component(std::size_t index, const Request& request) const noexcept;
+  void component_rows(const Request& request, const Decision& made, bool reached,
+                      std::vector<Component>& rows) const;
   Answer ask(Control control, const Request& request) const noexcept;
   Answer ask_ste(const Request& request) const noexcept;
   Answer ask_host(const Request& request) const noexcept;
@@ -150,6 +180,8 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   void plan_vms(const Policy& next, const NameOf& name_of, std::vector<Blocker>& blockers) const;
   void plan_links(const Policy& next, std::span<const Link> links, const NameOf& name_of,
                   std::vector<Blocker>& blockers) const;
+  void plan_components(const Policy& next, std::span<const Link> links, const NameOf& name_of,
+                       std::vector<Blocker>& blockers) const;
 
   std::shared_ptr<const Policy> policy_;
   PolicyEpoch epoch_;
@@ -158,6 +190,9 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// The controls that a hook asks, in their order; none: a fact decides it.
+std::span<const Control> controls_asked(Hook hook) noexcept;
 
 // The label of the same name (or renamed from it) in another policy; none() when it is gone.
 LabelId carried_over(const Policy& from, LabelId label, const Policy& to) noexcept;

@@ -57,6 +57,7 @@ std::vector<Monitor::Blocker> Monitor::plan_update(const Policy& next, std::span
   }
   plan_vms(next, names, blockers);
   plan_links(next, links, names, blockers);
+  plan_components(next, links, names, blockers);
   return blockers;
 }
 
@@ -170,6 +171,8 @@ void Monitor::replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch) {
     if (state_->last_ran[label].exists() && now.exists()) last_ran[now.value] = state_->last_ran[label];
   }
   const LabelId host = carried_over(*policy_, setup_.host_label, *next);
+  std::vector<std::shared_ptr<const PolicyComponent>> components;
+  for (const auto& component : setup_.components) components.push_back(component->bound_to(*next));
   running.reserve(state_->running.capacity());
   std::vector<std::uint64_t> met;
   met.reserve(running.capacity());
@@ -181,6 +184,8 @@ void Monitor::replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch) {
   wall_ = std::move(wall);
   policy_ = std::move(next);
   setup_.host_label = host;
+  setup_.components.swap(components);
+  setup_.boot = BootPolicy::good;
   epoch_ = epoch;
 }
 

@@ -60,7 +60,7 @@ std::string bytes_of(const SoftwareImage& image, const Component& component);
 std::string tampered_bytes(const SoftwareImage& image, const Component& component);
 
 // A Xen host: CRTM, firmware, boot loader, hypervisor, policy, control domain, and the firmware that it gives to its VMs.
-// `policy` is the text that the policy's stage consists of: the digest of the active policy.
+// `policy` is what the policy's stage consists of: the bytes that the boot services read.
 SoftwareImage builtin_host_image(std::string_view policy);
 // A web server: virtual CRTM and BIOS, boot loader, kernel, then files of every class.
 SoftwareImage builtin_guest_image();

@@ -80,8 +80,8 @@ void Integrity::add_verifier(const std::string& host) {
   verifiers_.push_back(std::make_unique<Verifier>(*this, host));
 }
 
-const PreparedImage& Integrity::prepare(SoftwareImage image) {
-  auto& prepared = images_[image.name];
+const PreparedImage& Integrity::prepare(SoftwareImage image, std::string_view variant) {
+  auto& prepared = images_[variant.empty() ? image.name : image.name + '/' + std::string(variant)];
   if (!prepared) prepared = std::make_unique<PreparedImage>(std::move(image), measured_);
   return *prepared;
 }

@@ -56,7 +56,7 @@ class Integrity {
   void add_verifier(const std::string& host);
 
   // Images are prepared once; vouch(): its components are known to be good.
-  const PreparedImage& prepare(SoftwareImage image);
+  const PreparedImage& prepare(SoftwareImage image, std::string_view variant = {});
   void vouch(const SoftwareImage& image);
   ReferenceStore& references() noexcept { return references_; }
 

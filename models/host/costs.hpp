@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/acm/hypervisor_kind.hpp"
 #include "sim/base/decision.hpp"
 #include "sim/base/units.hpp"
 #include "sim/engine/engine.hpp"
@@ -41,13 +42,14 @@ class Costs {
   // timeless: everything takes no time, so that every order of steps is a tie (for exploring interleavings).
   Costs(sim::Engine& engine, bool timeless) : engine_(engine), timeless_(timeless) {}
 
-  sim::Duration charge(Cost cost, std::uint64_t times = 1);
+  // Hypercalls and decisions take as long as the kind of hypervisor makes them.
+  sim::Duration charge(Cost cost, std::uint64_t times = 1, HypervisorKind kind = HypervisorKind::xen);
   // A decision, by the place where it was made. One for which no control was asked, all being off, costs nothing.
-  sim::Duration charge_decision(const sim::Decision& decision);
+  sim::Duration charge_decision(const sim::Decision& decision, HypervisorKind kind = HypervisorKind::xen);
   // For the rows whose unit is MiB: a part of one counts as one.
   sim::Duration charge_memory(Cost cost, sim::Bytes size);
   // The same without charging: for who charges it himself.
-  sim::Duration each(Cost cost) const;
+  sim::Duration each(Cost cost, HypervisorKind kind = HypervisorKind::xen) const;
   sim::Duration wait(Wait) const noexcept;
 
  private:

@@ -9,6 +9,7 @@
 #include "models/acm/boot_policy.hpp"
 #include "models/host/action_way.hpp"
 #include "models/host/audit.hpp"
+#include "models/host/boot_load.hpp"
 #include "models/host/checks.hpp"
 #include "models/host/decision_rings.hpp"
 #include "models/host/guest.hpp"
@@ -120,14 +121,19 @@ void Datacenter::Impl::add_hosts() {
     const std::string label(row.label.empty() ? policy.label_name(Policy::kBootstrap)
                                               : std::string_view(row.label));
     machine.dom0 = world.domains.add(world.truth, machine.dom0_name, label, machine.id, row.memory);
+    const BootLoad boot = load_boot_policy(row, policy);
     Monitor::Setup monitor;
+    monitor.boot = boot.state;
+    monitor.kind = row.kind;
+    monitor.placement = setup.placement;
+    monitor.components = setup.components;
     monitor.host = machine.id;
     monitor.host_label = vm_label(policy, label);
     monitor.modes = setup.controls;
     monitor.history = setup.history;
     monitor.deny_all = setup.deny_all;
-    machine.hypervisor =
-        std::make_unique<Hypervisor>(world, machine, setup.policies.front(), PolicyEpoch{0}, monitor, row);
+    machine.hypervisor = std::make_unique<Hypervisor>(world, machine, setup.policies.front(), PolicyEpoch{0},
+                                                      std::move(monitor), row);
     machine.drivers = std::make_unique<SplitDrivers>(world, machine);
     machine.devices = std::make_unique<NativeDevices>(world, machine, row.devices);
     machine.toolstack = std::make_unique<Toolstack>(world, machine);
@@ -136,6 +142,7 @@ void Datacenter::Impl::add_hosts() {
     machine.service =
         world.bus.add(machine.dom0_name, sim::MessageHandler::to<&Toolstack::on_message>(*machine.toolstack));
     world.bus.watch(machine.service, sim::ServiceWatch::to<&Toolstack::alive>(*machine.toolstack));
+    if (boot.state != BootPolicy::good) world.incident("boot_policy", row.name, boot.sentence);
     machine.hypervisor->boot_control_domain();
   }
 }

@@ -47,6 +47,7 @@ struct VlanMapSetup {
 };
 struct HostSetup {
   std::string name;
+  HypervisorKind kind = HypervisorKind::xen;
   std::string label;  // VM label of dom0 and of the host; empty: the bootstrap label
   std::uint32_t cores = 1;
   sim::Bytes memory;
@@ -59,7 +60,8 @@ struct HostSetup {
   std::vector<std::string> tampered;        // components that differ by one byte from what their image says
   std::vector<std::string> uninstrumented;  // boot stages that start the next one without measuring it
   CacheMode decision_cache = CacheMode::none;
-  std::uint32_t domain_ids = 0;        // how many there are, the control domain's included; 0: Xen's 32,752
+  std::uint32_t domain_ids = 0;  // how many there are, the control domain's included; 0: Xen's 32,752
+  BootPolicy boot_policy = BootPolicy::good;  // what the boot services find where the policy should be
   std::vector<VlanMapSetup> vlan_map;  // software VLANs joined to another 802.1Q interface than their own
 };
 struct DiskSetup {
@@ -74,8 +76,8 @@ struct VmSetup {
   bool vif = false, vtpm = false;    // further split devices
   bool start = true;                 // start at t = 0, in order
   std::vector<std::uint32_t> vlans;  // its virtual interface joins them: the first untagged, others tagged
-  std::string vif_label;             // VM label of the interface; empty: the VM's, which must have one STE type
-  std::string image;                 // what it boots and may run; empty: the built-in guest image
+  std::string vif_label;  // VM label of the interface; empty: the VM's, which must have one STE type
+  std::string image;      // what it boots and may run; empty: the built-in guest image
   std::vector<std::string> tampered, uninstrumented;
   sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs
   sim::Bytes working_set{0};   // the part of its memory that it writes again and again; 0: all of it
@@ -120,6 +122,8 @@ struct DatacenterSetup {
       policies;  // [0] is active at t = 0; actions name others by index
   ControlModes controls;
   bool history = false, deny_all = false;
+  sim::Placement placement;                                        // where each hook is decided on every host
+  std::vector<std::shared_ptr<const PolicyComponent>> components;  // asked besides types and walls
   std::vector<HostSetup> hosts;
   std::vector<DiskSetup> disks;
   std::vector<VmSetup> vms;

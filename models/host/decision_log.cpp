@@ -40,7 +40,8 @@ std::string DecisionLog::record(const Monitor& monitor, const Request& request, 
   sim::Trace& trace = engine_.trace();
   const Policy& policy = monitor.policy();
   const std::string_view other = vm_name(decision.other);
-  const std::string reason = sentence(policy, request, decision.rule, decision.detail, other);
+  const std::string reason =
+      sentence(policy, request, decision.rule, decision.detail, other, monitor.plugged_in());
   const std::string_view subject_label = label_text(policy, request.subject_label);
   const std::string_view object_label = label_text(policy, request.object_label);
   const std::uint64_t id = next_++;
@@ -65,7 +66,8 @@ std::string DecisionLog::record(const Monitor& monitor, const Request& request, 
   for (const Monitor::Component& part : monitor.components(request, decision)) {
     const bool asked = part.rule != Rule::no_rule_applies;
     const std::string words =
-        asked ? sentence(policy, request, part.rule, part.detail, vm_name(part.other)) : "";
+        asked ? sentence(policy, request, part.rule, part.detail, vm_name(part.other), monitor.plugged_in())
+              : "";
     trace.append(sim::rows::components{.decision = id,
                                        .control = trace.text(to_text(part.control)),
                                        .outcome = trace.text(to_text(part.outcome)),

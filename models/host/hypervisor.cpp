@@ -14,7 +14,7 @@ Hypervisor::Hypervisor(World& world, const Machine& machine, std::shared_ptr<con
       name_(machine.name),
       dom0_name_(machine.dom0_name),
       dom0_(machine.dom0),
-      monitor_(std::move(policy), epoch, setup),
+      monitor_(std::move(policy), epoch, std::move(setup)),
       ids_(row.domain_ids),
       cache_(row.decision_cache == CacheMode::xen33 ? std::make_unique<DecisionCache>() : nullptr) {}
 
@@ -42,8 +42,8 @@ Request Hypervisor::request(Hook hook, VmId subject, LabelId object_label, std::
 Hypervisor::Verdicted Hypervisor::ask(Hook hook, VmId subject, LabelId object_label, std::uint32_t object,
                                       std::string_view object_name, std::uint64_t correlation) {
   const Request asked = request(hook, subject, object_label, object);
-  const Decision decision = monitor_.check(asked).decision();
-  world_.costs.charge_decision(decision);
+  const Decision decision = unanswered(hook) ? monitor_.unanswered(asked) : monitor_.check(asked).decision();
+  world_.costs.charge_decision(decision, monitor_.kind());
   return {decision, world_.decisions.record(monitor_, asked, decision,
                                             {name_, world_.vm_name(subject), object_name, correlation})};
 }
@@ -52,10 +52,20 @@ Hypervisor::Verdicted Hypervisor::ask_fact(Hook hook, VmId subject, LabelId obje
                                            std::uint32_t object, std::string_view object_name, Rule rule,
                                            bool refused, VmId other, std::uint64_t correlation) {
   const Request asked = request(hook, subject, object_label, object);
-  const Decision decision = monitor_.settle(asked, rule, refused, other);
-  world_.costs.charge_decision(decision);
+  const Decision decision =
+      unanswered(hook) ? monitor_.unanswered(asked) : monitor_.settle(asked, rule, refused, other);
+  world_.costs.charge_decision(decision, monitor_.kind());
   return {decision, world_.decisions.record(monitor_, asked, decision,
                                             {name_, world_.vm_name(subject), object_name, correlation})};
+}
+
+bool Hypervisor::unanswered(Hook hook) const noexcept {
+  return !service_alive_ && monitor_.point(hook) == sim::Point::dom0;
+}
+
+sim::Duration Hypervisor::detour(Hook hook) const {
+  const bool moved = point_of(hook) == sim::Point::core && monitor_.point(hook) == sim::Point::dom0;
+  return moved ? world_.costs.each(Cost::decide_dom0, monitor_.kind()) : sim::Duration{};
 }
 
 void Hypervisor::boot_control_domain() {
@@ -84,7 +94,7 @@ Hypervisor::Verdicted Hypervisor::admit(Hook hook, VmId vm, std::uint64_t correl
   const Request asked = request(hook, vm, monitor_.host_label(), monitor_.host().value);
   Ticket ticket = monitor_.check(asked);
   const Decision decision = ticket.decision();
-  world_.costs.charge_decision(decision);
+  world_.costs.charge_decision(decision, monitor_.kind());
   Verdicted answer{decision, world_.decisions.record(monitor_, asked, decision,
                                                      {name_, world_.vm_name(vm), name_, correlation})};
   if (ticket) {

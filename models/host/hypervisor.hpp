@@ -70,6 +70,11 @@ class Hypervisor {
                      std::string_view object_name, Rule rule, bool refused, VmId other,
                      std::uint64_t correlation);
 
+  // How much longer a step that waits for this decision takes when it was moved out of the core: the service is asked by message.
+  sim::Duration detour(Hook hook) const;
+  // The control domain's service answers, or it does not. Hooks that are decided there are refused meanwhile.
+  void service_alive(bool now) noexcept { service_alive_ = now; }
+
   // Domains.
   struct Domain {
     VmId vm;
@@ -190,6 +195,7 @@ class Hypervisor {
   bool own_page(VmId vm, std::uint64_t page) const;
   Opened mediate(Hook hook, VmId subject, VmId object, std::uint64_t correlation);
   Request request(Hook hook, VmId subject, LabelId object_label, std::uint32_t object) const;
+  bool unanswered(Hook hook) const noexcept;
 
   World& world_;
   const std::string name_, dom0_name_;
@@ -204,6 +210,7 @@ class Hypervisor {
   std::unique_ptr<DecisionCache> cache_;  // null: nothing is remembered, every call is decided
   bool control_domain_counted_ = false;
   bool frozen_ = false;
+  bool service_alive_ = true;
 };
 
 }  // namespace tvdsim::models

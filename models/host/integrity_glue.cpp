@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "models/acm_io/canonical.hpp"
+#include "models/host/boot_load.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
@@ -11,12 +13,6 @@
 namespace tvdsim::models {
 
 namespace {
-
-std::string policy_text(const Policy& policy) {
-  std::string digest = "policy ";
-  for (const std::uint8_t byte : policy.digest()) digest += fmt::format("{:02x}", byte);
-  return digest;
-}
 
 SoftwareImage image_of(const ImageSetup& setup) {
   SoftwareImage image{setup.name, {}};
@@ -62,11 +58,11 @@ bool IntegrityGlue::wanted(const DatacenterSetup& setup) {
 
 IntegrityGlue::IntegrityGlue(World& world)
     : world_(world),
-      policy_(policy_text(*world.setup.policies.front())),
       integrity_(std::make_unique<Integrity>(world.engine, world.truth, world.bus, world.chips(), *this,
                                              setup_of(world))) {
   // Policies that an administrator may bring into force later are as good as the first.
-  for (const auto& policy : world.setup.policies) integrity_->vouch(builtin_host_image(policy_text(*policy)));
+  for (const auto& policy : world.setup.policies)
+    integrity_->vouch(builtin_host_image(canonical_bytes(policy->def())));
   integrity_->vouch(builtin_guest_image());
   for (const ImageSetup& row : world.setup.images) {
     const SoftwareImage image = image_of(row);
@@ -74,7 +70,8 @@ IntegrityGlue::IntegrityGlue(World& world)
     integrity_->prepare(image);
   }
   for (const HostSetup& row : world.setup.hosts) {
-    const Integrity::Boot boot{row.name, &image(row.image, true), row.tampered, row.uninstrumented};
+    const Integrity::Boot boot{row.name, row.image.empty() ? &host_image(row) : &image(row.image),
+                               row.tampered, row.uninstrumented};
     integrity_->add_host(boot, row.tpm, world.chip_latency(row));
   }
   for (const std::string& host : world.setup.verifiers) integrity_->add_verifier(host);
@@ -84,13 +81,24 @@ IntegrityGlue::IntegrityGlue(World& world)
 
 void IntegrityGlue::add_vms() {
   for (const VmSetup& row : world_.setup.vms) {
-    const Integrity::Boot boot{row.name, &image(row.image, false), row.tampered, row.uninstrumented};
+    const Integrity::Boot boot{row.name, &image(row.image), row.tampered, row.uninstrumented};
     integrity_->add_vm(world_.domains.find(row.name), boot);
   }
 }
 
-const PreparedImage& IntegrityGlue::image(const std::string& name, bool host) {
-  if (name.empty()) return integrity_->prepare(host ? builtin_host_image(policy_) : builtin_guest_image());
+// The built-in image; its policy stage is the very file that the host's boot services read.
+const PreparedImage& IntegrityGlue::host_image(const HostSetup& host) {
+  const PreparedImage*& known = host_images_[static_cast<std::size_t>(host.boot_policy)];
+  if (!known) {
+    const BootLoad load = load_boot_policy(host, *world_.setup.policies.front());
+    const bool good = load.state == BootPolicy::good;
+    known = &integrity_->prepare(builtin_host_image(load.read), good ? "" : to_text(load.state));
+  }
+  return *known;
+}
+
+const PreparedImage& IntegrityGlue::image(const std::string& name) {
+  if (name.empty()) return integrity_->prepare(builtin_guest_image());
   for (const ImageSetup& row : world_.setup.images) {
     if (row.name == name) return integrity_->prepare(image_of(row));
   }

@@ -4,6 +4,7 @@
 // Threads    the engine's.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,7 @@ namespace tvdsim::models {
 
 struct World;
 struct DatacenterSetup;
+struct HostSetup;
 
 class IntegrityGlue final : public IntegrityWorld {
  public:
@@ -35,11 +37,12 @@ class IntegrityGlue final : public IntegrityWorld {
 
  private:
   void on_command(const sim::Message& message);
-  const PreparedImage& image(const std::string& name, bool host);
+  const PreparedImage& host_image(const HostSetup& host);
+  const PreparedImage& image(const std::string& name);  // empty: the built-in guest's
 
   World& world_;
-  std::string policy_;  // what the hosts' policy stage consists of
   std::unique_ptr<Integrity> integrity_;
+  std::array<const PreparedImage*, 3> host_images_{};  // by BootPolicy
 };
 
 }  // namespace tvdsim::models

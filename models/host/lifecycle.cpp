@@ -49,7 +49,17 @@ void Toolstack::start(const sim::Message& message, const Action& action) {
 
 void Toolstack::begin_start(const sim::Message& message, VmId vm) {
   open(message.correlation, {Kind::start, Stage::deciding, vm, message.from, {}, 0, 0, 0, {}, {}});
-  world_.after(world_.costs.charge(Cost::hypercall), Step::start_checked, machine_.id, message.correlation);
+  ask_later(Hook::vm_start, message.correlation);
+}
+
+// The decision is made when asking for it has taken its time, and not before a host with a TPM has measured what it booted.
+void Toolstack::ask_later(Hook hook, std::uint64_t correlation) {
+  const Hypervisor& hypervisor = *machine_.hypervisor;
+  const sim::Duration call = world_.costs.charge(Cost::hypercall, 1, hypervisor.monitor().kind());
+  sim::Duration wait = call + hypervisor.detour(hook);
+  if (world_.integrity && world_.setup.hosts.at(machine_.id.value).tpm)
+    wait = std::max(wait, world_.integrity->ready(machine_.id) - world_.engine.now());
+  world_.after(wait, Step::start_checked, machine_.id, correlation);
 }
 
 void Toolstack::resume(const sim::Message& message, const Action& action) {
@@ -60,7 +70,7 @@ void Toolstack::resume(const sim::Message& message, const Action& action) {
     return answer(message, Result::failed, fmt::format("{} is {}", action.vm, to_text(state)));
   }
   open(message.correlation, {Kind::resume, Stage::deciding, vm, message.from, {}, 0, 0, 0, {}, {}});
-  world_.after(world_.costs.charge(Cost::hypercall), Step::start_checked, machine_.id, message.correlation);
+  ask_later(Hook::vm_resume, message.correlation);
 }
 
 Hypervisor::Verdicted Toolstack::check_resources(VmId vm, std::uint64_t correlation) {

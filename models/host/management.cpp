@@ -8,7 +8,7 @@ namespace tvdsim::models {
 
 Hypervisor::Opened Hypervisor::write_label(VmId caller, VmId target, std::string_view label,
                                            std::uint64_t correlation) {
-  world_.costs.charge(Cost::hypercall);
+  world_.costs.charge(Cost::hypercall, 1, monitor_.kind());
   if (!find(caller) || !find(target)) return {{}, false, "one of the two domains is not on this host", 0};
   const bool guest = !is_control(caller);
   auto verdict = ask_fact(Hook::label_write, caller, label_of(target), target.value, world_.vm_name(target),
@@ -31,7 +31,7 @@ Hypervisor::Opened Hypervisor::write_label(VmId caller, VmId target, std::string
 
 Hypervisor::Opened Hypervisor::load_policy(VmId caller, std::shared_ptr<const Policy> next,
                                            std::uint64_t correlation) {
-  world_.costs.charge(Cost::hypercall);
+  world_.costs.charge(Cost::hypercall, 1, monitor_.kind());
   if (!find(caller)) return {{}, false, "the domain is not on this host", 0};
   const bool guest = !is_control(caller);
   auto verdict = ask_fact(Hook::policy_load, caller, monitor_.host_label(), monitor_.host().value, name_,

@@ -15,6 +15,7 @@ Monitor::Setup manager_setup(const DatacenterSetup& setup) {
   Monitor::Setup own;
   own.modes = setup.controls;
   own.deny_all = setup.deny_all;
+  own.components = setup.components;
   return own;
 }
 

@@ -56,7 +56,7 @@ Hypervisor::Verdicted Hypervisor::ask_remembering(Hook hook, VmId subject, VmId 
 }
 
 Hypervisor::Opened Hypervisor::mediate(Hook hook, VmId subject, VmId object, std::uint64_t correlation) {
-  world_.costs.charge(Cost::hypercall);
+  world_.costs.charge(Cost::hypercall, 1, monitor_.kind());
   if (!find(subject) || !find(object)) return {{}, false, "one of the two domains is not on this host", 0};
   if (frozen_) return {{}, false, "the policy is being replaced: try again", 0};
   const ControlMode complete = monitor_.modes()[Control::mediation];
@@ -179,7 +179,7 @@ Hypervisor::Opened Hypervisor::transfer_page(VmId giver, GrantId accepting, std:
 }
 
 Hypervisor::Opened Hypervisor::may_control(VmId caller, VmId target, std::uint64_t correlation) {
-  world_.costs.charge(Cost::hypercall);
+  world_.costs.charge(Cost::hypercall, 1, monitor_.kind());
   if (!find(caller) || !find(target)) return {{}, false, "one of the two domains is not on this host", 0};
   auto verdict =
       ask_fact(Hook::domain_control, caller, label_of(target), target.value, world_.vm_name(target),

@@ -31,6 +31,26 @@ Monitor::NameOf names(const World& world) {
   return [&world](VmId vm) { return std::string(world.vm_name(vm)); };
 }
 
+// What this kind of hypervisor cannot do for the policy, or with it.
+void add_capability_blockers(const World& world, const Machine& machine, const Policy& next,
+                             std::vector<Monitor::Blocker>& blockers) {
+  const Monitor& monitor = machine.hypervisor->monitor();
+  const auto block = [&](Rule rule, Hook hook, std::string_view why) {
+    blockers.push_back({rule,
+                        hook,
+                        machine.dom0,
+                        {},
+                        fmt::format("{}: hypervisor {} of {} {}.", to_text(hook), to_text(monitor.kind()),
+                                    world.vm_name(machine.dom0), why),
+                        ~0U});
+  };
+  if (mediation(monitor.kind(), Hook::policy_update) == Mediation::absent)
+    block(Rule::operation_absent, Hook::policy_update, "keeps the policy that it booted with");
+  if (monitor.modes()[Control::capability] != ControlMode::on) return;
+  for (const Hook hook : missing_hooks(monitor.kind(), next, monitor.modes()))
+    block(Rule::hook_unmediated, hook, "asks no policy about this operation, which the new policy restricts");
+}
+
 Inventory live(World& world, const Machine& machine) {
   Inventory inventory;
   const Hypervisor& hypervisor = *machine.hypervisor;
@@ -87,7 +107,9 @@ void Toolstack::vote() {
   const PolicyChange change = PolicyChange::unpack(vote_.asked.data);
   const auto next = world_.setup.policies.at(change.policy);
   const Inventory inventory = live(world_, machine_);
-  const auto blockers = machine_.hypervisor->monitor().plan_update(*next, inventory.links, names(world_));
+  const Monitor& monitor = machine_.hypervisor->monitor();
+  auto blockers = monitor.plan_update(*next, inventory.links, names(world_));
+  add_capability_blockers(world_, machine_, *next, blockers);
   if (!vote_.voted) {
     const bool blocked = !blockers.empty();
     const VmId first = blocked ? blockers.front().subject : VmId::none();
@@ -124,6 +146,11 @@ void Toolstack::policy_commit(const sim::Message& message) {
 void Toolstack::carry_through(const PolicyChange& change, std::uint64_t correlation) {
   Hypervisor& hypervisor = *machine_.hypervisor;
   const auto next = world_.setup.policies.at(change.policy);
+  if (mediation(hypervisor.monitor().kind(), Hook::policy_update) == Mediation::absent) {
+    world_.incident("policy_divergence", machine_.name,
+                    "its hypervisor keeps the policy that it booted with");
+    return thaw();
+  }
   // One at a time, the newest first: what is taken down may be all that stood in another's way.
   for (;;) {
     const Inventory inventory = live(world_, machine_);

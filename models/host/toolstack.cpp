@@ -181,7 +181,10 @@ void Toolstack::answer(const sim::Message& message, Result result, std::string_v
   world_.reply(machine_.service, message.correlation, result, reason);
 }
 
-void Toolstack::alive(bool now) { now ? restarted() : crashed(); }
+void Toolstack::alive(bool now) {
+  machine_.hypervisor->service_alive(now);
+  now ? restarted() : crashed();
+}
 
 void Toolstack::crashed() {
   machine_.domain_builder->crashed();

@@ -106,6 +106,7 @@ class Toolstack {
   void map_vlan(const sim::Message& message, const Action& action);
 
   // Steps of start and resume.
+  void ask_later(Hook hook, std::uint64_t correlation);
   void decide(std::uint64_t correlation);
   void built(std::uint64_t correlation);
   Hypervisor::Verdicted check_resources(VmId vm, std::uint64_t correlation);

@@ -76,14 +76,14 @@ from .resources import ResourceLabels
 from .run import Run, RunInterrupted
 from .scenario import Scenario
 from .sweep import Sweep, sweep
-from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
+from .things import Clearance, Disk, Fault, Host, Image, Label, Lattice, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
 from .tpm import ResponseCode, Tpm, TpmFleet, pcr_file
 
 __all__ = [
-    "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "CloneVm", "Connect", "CrashToolstack",
+    "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Clearance", "CloneVm", "Connect", "CrashToolstack",
     "CrashVm", "CreateDomain", "CreateTvd", "CreateVlan", "Decision", "DetachDisk", "Diff", "Disconnect", "Disk",
     "EventLog", "Explanation", "Fault", "Finding", "Host", "Hypercall", "ImaLog",
-    "Image", "InputError", "InternalError", "KillBackend", "Label",
+    "Image", "InputError", "InternalError", "KillBackend", "Label", "Lattice",
     "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "Quote",
     "QuoteVerdict", "ReadDisk",
     "Regular", "RelabelDisk", "RelabelHost", "Relay", "Replay", "RestartBackend", "RestartToolstack", "ResourceLabels", "ResponseCode", "ResumeVm", "Run",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _KINDS: Dict[str, Type[Any]] = {
     "hosts": things.Host, "disks": things.Disk, "vms": things.Vm, "switches": things.Switch, "faults": things.Fault,
     "vlans": things.Vlan, "images": things.Image, "traffic": things.Traffic, "tvds": things.Tvd,
-    "vlan_map": things.VlanMap, "software": things.Software,
+    "vlan_map": things.VlanMap, "software": things.Software, "lattices": things.Lattice, "labels": things.Clearance,
 }
 _SUFFIX = {"_bytes": "", "_ns": "", "_bit_s": ""}
 _PARSE: Dict[str, Callable[[object], int]] = {
@@ -46,7 +46,8 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
                message_latency=units.duration_text(data["message_latency_ns"]),
                max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), capture=data["capture"],
                tpm_workers=data["tpm_workers"], auditor=data["auditor"], decision_log=data["decision_log"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
-               migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]))
+               migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]),
+               placement={row["hook"]: row["point"] for row in data["placement"]})
     made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]
     made._binaries = {p["name"]: (p["binary"], p["names"]) for p in data["policies"] if p["binary"]}
     if made.policies:
@@ -55,7 +56,7 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
         for row in data[group]:
             made._add(_KINDS[group](**_plain(row)))
     kept: Dict[str, List[Any]] = {"vlans": made.vlans, "images": made.images, "traffic": made.flows, "tvds": made.tvds,
-                                  "faults": made.faults}
+                                  "faults": made.faults, "lattices": made.lattices}
     for group, things_of_it in kept.items():
         things_of_it += [_KINDS[group](**_plain(row)) for row in data[group]]
     made.verifiers = list(data["verifiers"])

@@ -35,6 +35,14 @@ class Analysis:
         return self._frame(["kind", "name", "label", "types"], self._data["trusted"])
 
     @property
+    def bases(self) -> Any:
+        """Whom the decisions of each host rest on. Columns: host, kind (of hypervisor), tcb_kloc (its size), core, service.
+
+        ``core`` lists the hooks that the hypervisor decides, ``service`` those for which dom0 must be alive and honest.
+        """
+        return self._frame(["host", "kind", "tcb_kloc", "core", "service"], self._data["bases"])
+
+    @property
     def conduits(self) -> Any:
         """Every disk and VLAN with several types: it joins them. Columns as of ``trusted``."""
         return self._frame(["kind", "name", "label", "types"], self._data["conduits"])

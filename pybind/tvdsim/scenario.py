@@ -18,7 +18,7 @@ from . import _check, _context, _policy_xml, _summary, things, units
 from .actions import Action, Attest, Happening, Named, Ref, Vid
 from .errors import Finding, InputError
 from .policy import Policy
-from .things import Disk, Fault, Host, Image, Label, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm
+from .things import Clearance, Disk, Fault, Host, Image, Label, Lattice, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm
 
 if TYPE_CHECKING:
     from .run import Run
@@ -27,7 +27,7 @@ SPEC_VERSION = 1
 PolicyLike = Union[Policy, str, "os.PathLike[str]"]
 _Thing = Union[Host, Disk, Vm, Switch]
 _T = TypeVar("_T", Host, Disk, Vm, Switch)
-_P = TypeVar("_P", Vlan, Image, Traffic, Tvd)
+_P = TypeVar("_P", Vlan, Image, Traffic, Tvd, Lattice)
 
 
 def _place() -> str:
@@ -54,12 +54,17 @@ def _vids(values: Union[Vid, Iterable[Vid], None]) -> Tuple[int, ...]:
 
 
 class Scenario:
-    """``Scenario("two-tenants", seed=7)``; the policy is written with ``label`` and ``conflict`` or comes from a file."""
+    """``Scenario("two-tenants", seed=7)``; the policy is written with ``label`` and ``conflict`` or comes from a file.
+
+    ``placement={"vm_start": "service"}`` moves where hosts decide a hook: ``"core"`` (the hypervisor) or ``"service"`` (dom0, which is slower
+    and must be alive and honest). It changes how long a decision takes and whom it trusts, never its outcome.
+    """
 
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
                  controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False, legacy_net: bool = False,
                  message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
-                 tpm_workers: int = 0, auditor: str = "", decision_log: bool = False, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s") -> None:
+                 tpm_workers: int = 0, auditor: str = "", decision_log: bool = False, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s",
+                 placement: Optional[Mapping[str, str]] = None) -> None:
         self.name, self.seed, self.mode = name, seed, mode
         self.history, self.deny_all, self.legacy_net = history, deny_all, legacy_net
         self.capture, self.tpm_workers, self.auditor, self.decision_log = capture, tpm_workers, auditor, decision_log
@@ -69,6 +74,8 @@ class Scenario:
         self.vlans: List[Vlan] = []
         self.images: List[Image] = []
         self.tvds: List[Tvd] = []
+        self.lattices: List[Lattice] = []
+        self.placement: Dict[str, str] = dict(placement or {})
         self.flows: List[Traffic] = []
         self.verifiers: List[str] = []  # hosts with a verifier service, in the order in which they are first named
         self.policies: List[Tuple[str, str, str]] = []  # name, XML text, mode; the first is active at t = 0
@@ -101,6 +108,22 @@ class Scenario:
     def conflict(self, name: str, *types: str) -> None:
         """A conflict set: of these wall types one may run on a host at a time."""
         self.conflicts.append((name, tuple(str(t) for t in types)))
+
+    def lattice(self, kind: str, *, levels: Sequence[str], labels: Mapping[Any, Union[str, Tuple[str, Iterable[str]]]],
+                trusted: Iterable[Ref] = ()) -> Lattice:
+        """A policy of levels besides types and walls: ``kind`` is ``"bell_lapadula"`` or ``"biba"``.
+
+        ``levels`` lowest first; ``labels={acme: ("secret", {"crypto"}), beta: "public"}``; a label in ``trusted`` may exchange with
+        whatever it dominates (a host's label, since dom0 serves VMs of several levels). A label without a level is refused everything.
+        """
+        sure = set(_names(trusted))
+        rows = []
+        for label, what in labels.items():
+            level, categories = (what, ()) if isinstance(what, str) else (what[0], tuple(sorted(what[1])))
+            rows.append(Clearance(str(label), level, categories, str(label) in sure))
+        for name in sorted(sure - {row.label for row in rows}):
+            self._find("TVD-101", f"lattice {kind}: `{name}` is trusted but has no level.")
+        return self._keep("lattices", self.lattices, Lattice(kind, tuple(levels), tuple(rows)))
 
     def add_policy(self, policy: PolicyLike, name: str = "") -> str:
         """A policy from a file, from XML text or a ``Policy``; the first one added is active at t = 0.
@@ -146,15 +169,16 @@ class Scenario:
               nic_rate: str = "10 Gbit/s", nic_latency: str = "20 us", devices: Iterable[str] = (),
               tpm: Union[bool, str] = False, tpm_profile: str = "", image: Ref = "", tampered: Iterable[str] = (),
               vlan_map: Optional[Mapping[Any, Vid]] = None, decision_cache: str = "none",
-              domain_ids: int = 0) -> List[Host]:
+              domain_ids: int = 0, kind: str = "xen", boot_policy: str = "good") -> List[Host]:
         """``hosts("h[1-4]", cores=32, memory="128 GiB", tpm="2.0")``: four hosts, dom0 of each is built first, in order.
 
         ``image`` is what it boots, ``tampered`` names components that differ from it by one byte; ``vlan_map={10: 20}``
         joins its bridge of VLAN 10 to the 802.1Q interface of VLAN 20. ``decision_cache="xen33"`` remembers permits per
-        domain id as Xen did; ``domain_ids`` is how many ids there are before they come again, 0 for Xen's 32,752.
+        domain id as Xen did; ``domain_ids`` is how many ids there are before they come again, 0 for Xen's 32,752. ``kind``: its hypervisor, a row
+        of models/acm/hypervisors.def; ``boot_policy``: what its boot services find, ``"good"``, ``"missing"`` or ``"corrupt"`` (it starts nothing).
         """
         model = Host("", label="" if label is None else str(label), cores=cores, devices=_names(devices), tpm=bool(tpm),
-                     tpm_profile=tpm_profile, image=str(image), tampered=_names(tampered),
+                     tpm_profile=tpm_profile, image=str(image), tampered=_names(tampered), kind=kind, boot_policy=boot_policy,
                      vlan_map=tuple(VlanMap(int(k), int(v)) for k, v in (vlan_map or {}).items()),
                      decision_cache=decision_cache, domain_ids=domain_ids,
                      memory=self._quantity(units.size, memory, "memory"),
@@ -321,6 +345,8 @@ class Scenario:
             "policies": [{"name": n, "xml": x, "mode": m, **self._binary(n)} for n, x, m in sources],
             "controls": dict(sorted(self.controls.items())), "history": self.history, "deny_all": self.deny_all,
             "legacy_net": self.legacy_net,
+            "lattices": [things.to_spec(t) for t in self.lattices],
+            "placement": [{"hook": hook, "point": point} for hook, point in self.placement.items()],
             "hosts": [things.to_spec(t) for t in self.of(Host)], "disks": [things.to_spec(t) for t in self.of(Disk)],
             "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
             "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],

@@ -45,6 +45,27 @@ class Host(Named):
     decision_cache: str = "none"
     domain_ids: int = 0
     vlan_map: Tuple["VlanMap", ...] = ()
+    kind: str = "xen"
+    boot_policy: str = "good"
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """What a lattice policy knows of a label: its level, its categories, and whether it is trusted not to mix levels."""
+
+    label: str
+    level: str
+    categories: Tuple[str, ...] = ()
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A policy of levels that is asked besides types and walls; ``kind`` is ``bell_lapadula`` or ``biba``."""
+
+    kind: str
+    levels: Tuple[str, ...] = ()
+    labels: Tuple[Clearance, ...] = ()
 
 
 @dataclass(frozen=True)

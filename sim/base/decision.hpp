@@ -25,6 +25,10 @@ enum class Hook : std::uint8_t {
 
 enum class Point : std::uint8_t { core, dom0, manager };
 
+// Which way information goes once a request is granted. A channel or a page that both may write carries it both ways; a page or a
+// disk that the subject may only read, to the subject.
+enum class Flow : std::uint8_t { both, to_subject, to_object };
+
 enum class Control : std::uint8_t {
 #define CONTROL(name, stops, without) name,
 #include "sim/base/controls.def"
@@ -99,6 +103,37 @@ struct Request {
   LabelId object_label;  // label of the other VM, of the resource, or of the host
   std::uint32_t object =
       Id<struct AnyTag>::kNone;  // the other party's own id, of the kind that the hook names
+  Flow flow = Flow::both;
+};
+
+// Where each hook is decided: as its row says, unless a scenario moves it between the core and the service beside it (dom0).
+// What the manager decides stays there.
+class Placement {
+ public:
+  constexpr Placement() = default;
+  constexpr Point operator[](Hook hook) const noexcept { return point_[static_cast<std::size_t>(hook)]; }
+  static constexpr bool movable(Hook hook) noexcept {
+    return kOwn[static_cast<std::size_t>(hook)] != Point::manager;
+  }
+  // False, and nothing changed: the hook is the manager's, or shall become it.
+  constexpr bool move(Hook hook, Point to) noexcept {
+    if (!movable(hook) || to == Point::manager) return false;
+    point_[static_cast<std::size_t>(hook)] = to;
+    return true;
+  }
+  friend constexpr bool operator==(const Placement&, const Placement&) = default;
+
+ private:
+  static constexpr Point kOwn[] = {
+#define HOOK(name, subject, object, point, guards, refused) Point::point,
+#include "sim/base/hooks.def"
+#undef HOOK
+  };
+  Point point_[sizeof kOwn / sizeof kOwn[0]] = {
+#define HOOK(name, subject, object, point, guards, refused) Point::point,
+#include "sim/base/hooks.def"
+#undef HOOK
+  };
 };
 
 // The modes of all controls: everything is on unless a scenario says otherwise.

@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "models/truth": {"sim/base", "sim/trace"},
     "models/network": _SIM | {"models/acm", "models/truth", "netsim"},
     "models/attestation": _SIM | {"models/truth", "vtpm"},
-    "models/host": _SIM | {"models/acm", "models/attestation", "models/network", "models/truth", "netsim", "vtpm", "plugins/records.h"},
+    "models/host": _SIM | {"models/acm", "models/acm_io", "models/attestation", "models/network", "models/truth", "netsim", "vtpm", "plugins/records.h"},
     "models/attack": _SIM | {"models/acm", "models/attestation", "models/host", "models/truth", "netsim", "vtpm"},
     "scenarios": _BELOW,
     "pybind": _BELOW | {"scenarios"},
