@@ -9,6 +9,7 @@
 #include "models/acm/bell_lapadula.hpp"
 #include "models/acm/biba.hpp"
 #include "models/acm/boot_policy.hpp"
+#include "models/acm_io/lint.hpp"
 #include "models/acm_io/xml_reader.hpp"
 #include "scenarios/policy_pair.hpp"
 #include "scenarios/spec_text.hpp"
@@ -48,6 +49,24 @@ std::optional<sim::Hook> hook_named(std::string_view name) {
   const auto found = std::ranges::find(infos, name, &sim::HookInfo::name);
   if (found == infos.end()) return std::nullopt;
   return static_cast<sim::Hook>(found - infos.begin());
+}
+
+// The policies as stored documents: linted before anything is deployed.
+std::vector<models::PolicyDocumentSetup> documents(
+    const Spec& spec, const std::vector<std::shared_ptr<const models::Policy>>& compiled) {
+  std::vector<models::PolicyDocumentSetup> rows;
+  for (std::size_t i = 0; i < spec.policies.size(); ++i) {
+    sim::Findings odd;
+    models::lint(compiled[i]->def(), odd);
+    rows.push_back({spec.policies[i].name, true, static_cast<std::uint32_t>(odd.list().size())});
+  }
+  return rows;
+}
+
+bool names_policy(const models::Action& action) {
+  const auto& info = models::action_infos()[static_cast<std::size_t>(action.kind)];
+  const auto fields = action_fields(info);
+  return std::any_of(fields.begin(), fields.end(), [](const auto& field) { return field.name == "policy"; });
 }
 
 }  // namespace
@@ -90,6 +109,9 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   sim::Findings findings;
   setup.policies = compile_policies(spec, spec.name, findings);
   findings.throw_if_any();
+  setup.documents = documents(spec, setup.policies);
+  setup.groups = spec.groups;
+  setup.policy_rights = spec.policy_rights;
   for (std::size_t i = 0; i < sim::kControls; ++i) {
     const auto control = static_cast<sim::Control>(i);
     setup.controls.set(control, control_mode(spec, control));
@@ -124,8 +146,7 @@ models::DatacenterSetup build_setup(const Spec& spec) {
 std::vector<models::Action> build_actions(const Spec& spec) {
   auto actions = spec.actions;
   for (auto& action : actions) {
-    const bool loads = action.kind == models::ActionKind::hypercall && !action.policy.empty();
-    if (action.kind != models::ActionKind::update_policy && !loads) continue;
+    if (!names_policy(action) || action.policy.empty()) continue;
     const auto named = std::find_if(spec.policies.begin(), spec.policies.end(),
                                     [&](const PolicySource& policy) { return policy.name == action.policy; });
     TVDSIM_ASSERT(named != spec.policies.end(), "check_spec refuses an update to a policy that is not there");

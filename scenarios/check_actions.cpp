@@ -6,6 +6,7 @@
 #include "models/host/disk.hpp"
 #include "models/host/hypercall.hpp"
 #include "models/host/memory.hpp"
+#include "models/host/policy_store.hpp"
 #include "scenarios/check.hpp"
 
 namespace tvdsim::scenarios {
@@ -57,13 +58,35 @@ class Actions {
       refer(context_.hosts, "host", action_->host, "host");
     if (field.name == "policy" && (field.required || !action_->policy.empty()))
       refer(context_.policy_names, "policy", action_->policy, "policy");
-    if (field.name == "label" && (field.required || !action_->label.empty())) label(!of_vm());
+    if (field.name == "label" && (field.required || !action_->label.empty()))
+      label(action_->kind == ActionKind::label_disk || action_->kind == ActionKind::relabel_disk);
+    if (field.name == "group") group();
   }
 
-  // Is its label a VM's? Else a resource's.
-  bool of_vm() const {
-    return action_->kind == ActionKind::label_vm || action_->kind == ActionKind::relabel_host ||
-           action_->kind == ActionKind::hypercall || action_->kind == ActionKind::clone_vm;
+  // Several groups of hosts: which one is meant has to be said.
+  void group() {
+    const auto& groups = context_.spec.groups;
+    std::vector<std::string> known;
+    std::size_t hosts = 0;
+    for (const auto& each : groups) known.push_back(each.name), hosts += each.hosts.size();
+    if (hosts < context_.spec.hosts.size()) known.emplace_back(models::PolicyStore::kEveryHost);
+    if (action_->group.empty()) {
+      if (known.size() > 1) bad("TVD-104", "group", "there are several groups of hosts; which one is meant?");
+      return;
+    }
+    if (std::find(known.begin(), known.end(), action_->group) == known.end())
+      bad("TVD-101", "group", fmt::format("group `{}` is not defined.", action_->group),
+          sim::suggest(action_->group, known));
+  }
+
+  void mode(std::initializer_list<std::string_view> known, std::string_view what) {
+    if (action_->mode.empty()) return;
+    std::string list;
+    for (const std::string_view each : known) {
+      if (each == action_->mode) return;
+      list += fmt::format("{}`{}`", list.empty() ? "known: " : ", ", each);
+    }
+    bad("TVD-101", "mode", fmt::format("`{}` is not a way to {}.", action_->mode, what), list);
   }
 
   // A VM, or the control domain of a host.
@@ -123,10 +146,21 @@ class Actions {
         block();
         break;
       case ActionKind::update_policy:
-        if (!action_->mode.empty() && action_->mode != "refuse" && action_->mode != "revoke") {
-          bad("TVD-101", "mode", fmt::format("`{}` is not a way to update a policy.", action_->mode),
-              "known: `refuse`, `revoke`");
-        }
+      case ActionKind::activate_policy:
+        mode({"refuse", "revoke", "dry_run"}, "update a policy");
+        break;
+      case ActionKind::deploy_policy:
+        mode({"whole", "quarantine"}, "deploy a policy");
+        break;
+      case ActionKind::relabel_vm:
+        mode({"refuse", "revoke", "dry_run"}, "relabel a VM");
+        break;
+      case ActionKind::relabel_host:
+      case ActionKind::relabel_disk:
+        mode({"refuse", "dry_run"}, "relabel it");
+        break;
+      case ActionKind::start_vm:
+        mode({"dry_run"}, "start a VM");
         break;
       case ActionKind::hypercall:
         hypercall();

@@ -110,6 +110,7 @@ void check_names(CheckContext& context) {
     check_twice(context, spec.switches[i].hosts, "host", fmt::format("switches[{}].hosts", i));
   }
   check_own_space(context, spec.images, "image", "images");
+  check_own_space(context, spec.groups, "group", "groups");
   check_own_space(context, spec.tvds, "domain", "tvds");
 }
 

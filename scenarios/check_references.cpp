@@ -81,6 +81,33 @@ void check_controls(CheckContext& context) {
   }
 }
 
+// A host decides by one policy, so it is in one group.
+void check_groups(CheckContext& context) {
+  const auto& spec = context.spec;
+  std::vector<std::string> hosts;
+  for (std::size_t i = 0; i < spec.groups.size(); ++i) {
+    for (std::size_t k = 0; k < spec.groups[i].hosts.size(); ++k) {
+      const auto& host = spec.groups[i].hosts[k];
+      const auto path = fmt::format("groups[{}].hosts[{}]", i, k);
+      context.refer(context.hosts, "host", host, path);
+      if (std::find(hosts.begin(), hosts.end(), host) != hosts.end())
+        context.findings.error("TVD-102", context.at(path),
+                               fmt::format("host `{}` is in a group already.", host), "keep one of them");
+      hosts.push_back(host);
+    }
+  }
+  for (std::size_t i = 0; i < spec.policy_rights.size(); ++i) {
+    const auto& row = spec.policy_rights[i];
+    const auto path = fmt::format("policy_rights[{}]", i);
+    if (!row.policy.empty()) context.refer(context.policy_names, "policy", row.policy, path + ".policy");
+    if (row.right != "read" && row.right != "change") {
+      context.findings.error("TVD-101", context.at(path + ".right"),
+                             fmt::format("`{}` is not a right to a policy.", row.right),
+                             "known: `read`, `change`");
+    }
+  }
+}
+
 }  // namespace
 
 // An empty label is none at all: what carries it is denied everything, and placement says so.
@@ -112,6 +139,7 @@ void check_references(CheckContext& context) {
   check_controls(context);
   for (std::size_t i = 0; i < spec.hosts.size(); ++i)
     check_label(context, spec.hosts[i].label, false, fmt::format("hosts[{}].label", i));
+  check_groups(context);
   for (std::size_t i = 0; i < spec.disks.size(); ++i)
     check_label(context, spec.disks[i].label, true, fmt::format("disks[{}].label", i));
   for (std::size_t i = 0; i < spec.vms.size(); ++i) {

@@ -59,6 +59,9 @@ struct Spec {
   std::vector<LatticeSource> lattices;
   std::vector<HookPlace> placement;
   std::vector<models::HostSetup> hosts;
+  std::vector<models::HostGroupSetup> groups;  // hosts that decide by one policy; in none: the group `all`
+  std::vector<models::PolicyRightSetup>
+      policy_rights;  // who may read or change stored policies, besides `admin`
   std::vector<models::DiskSetup> disks;
   std::vector<models::VmSetup> vms;
   std::vector<models::SwitchSetup> switches;

@@ -93,6 +93,19 @@ void fields(Visitor& v, Part& place) {
   v.choice("point", place.point, kDecisionPoints);
 }
 
+template <class Visitor, PartOf<models::HostGroupSetup> Part>
+void fields(Visitor& v, Part& group) {
+  v.required("name", group.name);
+  v.texts("hosts", group.hosts);
+}
+
+template <class Visitor, PartOf<models::PolicyRightSetup> Part>
+void fields(Visitor& v, Part& row) {
+  v.required("principal", row.principal);
+  v.text("policy", row.policy);
+  v.text("right", row.right);
+}
+
 template <class Visitor, PartOf<models::VlanMapSetup> Part>
 void fields(Visitor& v, Part& map) {
   v.count("vlan", map.vlan, true);
@@ -197,6 +210,8 @@ void fields(Visitor& v, Part& spec) {
   v.parts("lattices", spec.lattices);
   v.parts("placement", spec.placement);
   v.parts("hosts", spec.hosts);
+  v.parts("groups", spec.groups);
+  v.parts("policy_rights", spec.policy_rights);
   v.parts("disks", spec.disks);
   v.parts("vms", spec.vms);
   v.parts("switches", spec.switches);
@@ -231,6 +246,7 @@ void action_field(Visitor& v, Part& action, std::string_view name, bool required
   if (name == "path") return text(action.path);
   if (name == "verifier") return text(action.verifier);
   if (name == "tvd") return text(action.tvd);
+  if (name == "group") return text(action.group);
   if (name == "vlan") return v.count(name, action.vlan, required);
   if (name == "to_vlan") return v.count(name, action.to_vlan, required);
   if (name == "size") return v.count(name, action.size, required);

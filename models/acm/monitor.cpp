@@ -51,6 +51,9 @@ std::span<const Control> asked(Hook hook) noexcept {
     case Hook::domain_control:
     case Hook::label_write:
     case Hook::policy_load:
+    case Hook::vm_relabel:
+    case Hook::policy_read:
+    case Hook::policy_store:
       return {};
   }
   return {};

@@ -130,19 +130,29 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
     Rule rule;
     Hook hook;
     VmId subject, other;
-    std::string sentence;  // names both labels, the rule and the blocking VM
-    std::uint32_t link;    // index into links, or ~0u for a running VM
+    std::string sentence;                    // names both labels, the rule and the blocking VM
+    std::uint32_t link;                      // index into links, or ~0u for a running VM
+    std::string subject_label, other_label;  // as they are now; empty: none
   };
   // How sentences call a VM; without it, "VM 3".
   using NameOf = std::function<std::string(VmId)>;
   // Labels are carried over by name (and by `renamed_from`). Only controls that are on block. Changes nothing.
   std::vector<Blocker> plan_update(const Policy& next, std::span<const Link> links,
                                    const NameOf& name_of = {}) const;
+  // What stands against another label of a VM that runs here; VMs that are about to run count. Changes nothing.
+  std::vector<Blocker> plan_relabel(VmId vm, LabelId label, std::span<const Link> links,
+                                    const NameOf& name_of = {}) const;
+  // What stands against a VM that does not run here under that label. Its label now is what sentences say.
+  std::vector<Blocker> plan_start(const Running& vm, LabelId label, const NameOf& name_of = {}) const;
+  // The same for the host and its control domain: every VM here must still be authorized.
+  std::vector<Blocker> plan_relabel_host(VmId control_domain, LabelId label, std::span<const Link> links,
+                                         const NameOf& name_of = {}) const;
   // Swaps policy, labels and wall as a whole; the caller has dealt with every blocker. No ticket may be open.
   void replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch);
 
-  // The host and its control domain get another label. False, and nothing changed: the wall excludes it. Who runs here has been
-  // looked at before.
+  // A VM, or the host with its control domain, gets another label; the caller has dealt with every blocker. False, and nothing
+  // changed: the wall excludes it.
+  bool relabel(VmId vm, LabelId label) noexcept;
   bool relabel_host(VmId control_domain, LabelId label) noexcept;
 
   // How often each hook decided, and denied: exact, whatever the trace stores.
@@ -177,11 +187,14 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   bool unlabelled(LabelId label) const noexcept;
   VmId blocker(std::uint32_t set, std::uint32_t type, bool from_history) const noexcept;
   Decision decision(Hook hook, Verdict verdict, const Answer& answer) const noexcept;
-  void plan_vms(const Policy& next, const NameOf& name_of, std::vector<Blocker>& blockers) const;
-  void plan_links(const Policy& next, std::span<const Link> links, const NameOf& name_of,
-                  std::vector<Blocker>& blockers) const;
   void plan_components(const Policy& next, std::span<const Link> links, const NameOf& name_of,
                        std::vector<Blocker>& blockers) const;
+  struct Change;  // of a policy or of a label: monitor_plan.cpp
+  std::vector<Running> present(bool arriving) const;
+  void plan_authorization(const Change& change, std::span<const Running> vms,
+                          std::vector<Blocker>& blockers) const;
+  void plan_wall(const Change& change, std::span<const Running> vms, std::vector<Blocker>& blockers) const;
+  void plan_links(const Change& change, std::span<const Link> links, std::vector<Blocker>& blockers) const;
 
   std::shared_ptr<const Policy> policy_;
   PolicyEpoch epoch_;

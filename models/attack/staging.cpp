@@ -26,12 +26,8 @@ struct Texts {
   const std::vector<std::uint64_t>& cells;
 };
 
-}  // namespace
-
-std::shared_ptr<const Policy> two_workloads(bool rivals) {
+PolicyDef workloads(bool rivals) {
   PolicyDef def;
-  def.name = rivals ? "rival-workloads" : "two-workloads";
-  def.version = {1, 0};
   def.has_ste = def.has_wall = true;
   def.ste_types = {"MA", "SU"};
   def.wall_types = {"system", "MA", "SU"};
@@ -41,10 +37,32 @@ std::shared_ptr<const Policy> two_workloads(bool rivals) {
                    {.name = "su", .ste = {"SU"}, .wall = {"SU"}}};
   def.resource_labels = {{.name = "ma-disk", .ste = {"MA"}}, {.name = "su-disk", .ste = {"SU"}}};
   def.bootstrap = "system";
+  return def;
+}
+
+std::shared_ptr<const Policy> compiled(PolicyDef def) {
   sim::Findings findings;
-  auto policy = Policy::compile(def, PolicyMode::strict, Digest{}, findings);
+  auto policy = Policy::compile(std::move(def), PolicyMode::strict, Digest{}, findings);
   TVDSIM_ASSERT(policy, "the policy that attacks are staged under does not compile");
   return policy;
+}
+
+}  // namespace
+
+std::shared_ptr<const Policy> two_workloads(bool rivals) {
+  PolicyDef def = workloads(rivals);
+  def.name = rivals ? "rival-workloads" : "two-workloads";
+  def.version = {1, 0};
+  return compiled(std::move(def));
+}
+
+std::shared_ptr<const Policy> two_workloads_next(bool rivals) {
+  const auto before = two_workloads(false);
+  PolicyDef def = workloads(rivals);
+  def.name = before->def().name;
+  def.version = {1, 1};
+  def.from = {before->def().name, before->def().version};
+  return compiled(std::move(def));
 }
 
 HostSetup staged_host(std::string_view name) {

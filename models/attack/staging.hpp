@@ -18,6 +18,9 @@ namespace tvdsim::models {
 // rivals: MA and SU are in one conflict set.
 std::shared_ptr<const Policy> two_workloads(bool rivals);
 
+// The version after two_workloads(false), whose place it may take.
+std::shared_ptr<const Policy> two_workloads_next(bool rivals);
+
 HostSetup staged_host(std::string_view name);
 VmSetup staged_vm(std::string_view name, std::string_view label, bool start);
 DiskSetup staged_disk(std::string_view name, std::string_view label, std::string_view content);

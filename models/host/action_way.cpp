@@ -10,6 +10,10 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::label_vm:
     case ActionKind::label_disk:
     case ActionKind::update_policy:
+    case ActionKind::deploy_policy:
+    case ActionKind::activate_policy:
+    case ActionKind::get_policy:
+    case ActionKind::relabel_vm:
     case ActionKind::create_tvd:
     case ActionKind::create_vlan:
     case ActionKind::set_port:

@@ -26,8 +26,13 @@ std::string_view to_text(Result result) noexcept {
 }
 
 std::uint64_t CommandLog::add(const Action& action) {
-  commands_.push_back({action, {}, false, false});
+  commands_.push_back({action, {}, {}, false, false});
   return commands_.size();
+}
+
+sim::PolicyEpoch CommandLog::epoch(std::uint64_t correlation, std::uint32_t group) const {
+  const Epochs& epochs = commands_.at(correlation - 1).epochs;
+  return epochs && group < epochs->size() ? (*epochs)[group] : sim::PolicyEpoch{0};
 }
 
 std::string_view CommandLog::principal(std::uint64_t correlation) const {
@@ -43,9 +48,11 @@ void CommandLog::close(std::uint64_t correlation) {
   sim::Trace& trace = engine_.trace();
   const ActionInfo& info = action_infos()[static_cast<std::size_t>(command.action.kind)];
   // A policy's text would be the subject of its update; its place in the setup says as much in fewer bytes.
-  const std::string subject = command.action.kind == ActionKind::update_policy
-                                  ? "policy " + std::to_string(command.action.policy_index)
-                                  : std::string(subject_of(command.action));
+  const ActionKind kind = command.action.kind;
+  const bool of_policy = kind == ActionKind::update_policy || kind == ActionKind::deploy_policy ||
+                         kind == ActionKind::activate_policy || kind == ActionKind::get_policy;
+  const std::string subject = of_policy ? "policy " + std::to_string(command.action.policy_index)
+                                        : std::string(subject_of(command.action));
   trace.append(sim::rows::commands{.correlation = correlation,
                                    .time_ns = engine_.now(),
                                    .action = trace.text(info.name),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,12 @@ class CommandLog {
   void close(std::uint64_t correlation, Result result, std::string_view reason);
   // What had begun when the run ended, and has no answer.
   void close_unanswered();
+  // The epochs of all groups' policies, as whoever gave the command knew them: a part of the command.
+  using Epochs = std::shared_ptr<const std::vector<sim::PolicyEpoch>>;
+  void stamp(std::uint64_t correlation, Epochs epochs) {
+    commands_.at(correlation - 1).epochs = std::move(epochs);
+  }
+  sim::PolicyEpoch epoch(std::uint64_t correlation, std::uint32_t group) const;
   void begin(std::uint64_t correlation) { commands_.at(correlation - 1).begun = true; }
   std::uint64_t count() const noexcept { return commands_.size(); }
 
@@ -50,6 +57,7 @@ class CommandLog {
   struct Command {
     Action action;
     Answer answer;
+    Epochs epochs;
     bool begun = false, closed = false;
   };
   sim::Engine& engine_;

@@ -18,6 +18,7 @@
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
+#include "models/host/policy_store.hpp"
 #include "models/host/policy_warnings.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
@@ -90,8 +91,8 @@ void Datacenter::Impl::build() {
     world.decisions.feed(world.rings.get());
   }
   world.admin = world.bus.add("admin", sim::MessageHandler::to<&Impl::on_reply>(*this));
+  world.policies = std::make_unique<PolicyStore>(world);
   world.manager = std::make_unique<Manager>(world, setup.policies.front());
-  world.policy_active(*setup.policies.front(), PolicyEpoch{0});
   add_hosts();
   if (!setup.auditor.empty()) world.audit = std::make_unique<Audit>(world, setup.auditor);
   if (IntegrityGlue::wanted(setup)) {
@@ -217,6 +218,7 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
 
 void Datacenter::Impl::send(std::uint64_t correlation, sim::ServiceId to) {
   const Action& action = world.commands.action(correlation);
+  world.commands.stamp(correlation, world.policies->directory());
   world.bus.send(world.admin, to, action_infos()[static_cast<std::size_t>(action.kind)].name,
                  world.commands.principal(correlation), correlation);
   patience[correlation] = world.engine.after(world.costs.wait(Wait::answer), patience_kind, 0, correlation);
@@ -325,6 +327,8 @@ void Datacenter::Impl::check_names(const Action& action) const {
     if (field == "verifier")
       need(field, action.verifier, world.bus.find("verifier@" + action.verifier).exists());
     if (field == "tvd") need(field, action.tvd, world.tvds.find(action.tvd) != TvdTable::kNone);
+    if (field == "group" && !action.group.empty())
+      need(field, action.group, world.policies->find_group(action.group) != PolicyStore::kNone);
     if (field == "policy" && !(optional && action.policy.empty()))
       need(field, action.policy, action.policy_index < setup.policies.size());
     const bool backend =
@@ -409,5 +413,6 @@ void Datacenter::watch_invariants() { impl_->watching = true; }
 const std::string& Datacenter::broken_invariant() const noexcept { return impl_->broken; }
 std::string Datacenter::state_hash() const { return hash_of_state(impl_->world); }
 World& Datacenter::world() noexcept { return impl_->world; }
+const World& Datacenter::world() const noexcept { return impl_->world; }
 
 }  // namespace tvdsim::models

@@ -117,9 +117,28 @@ struct TvdSetup {
   std::vector<std::uint32_t> vlans;
   std::vector<std::string> vms, disks;
 };
+// Hosts that decide by one policy. A host in no group belongs to the group `all`.
+struct HostGroupSetup {
+  std::string name;
+  std::vector<std::string> hosts;
+};
+// A policy as a stored document: what actions call it, and whether whoever loaded it has linted it.
+struct PolicyDocumentSetup {
+  std::string id;
+  bool linted = true;
+  std::uint32_t findings = 0;
+};
+// Who may read or change stored policies, besides `admin`, who may do both.
+struct PolicyRightSetup {
+  std::string principal, policy;  // policy: a document's id; empty: every one
+  std::string right = "read";     // or `change`, which includes it
+};
 struct DatacenterSetup {
   std::vector<std::shared_ptr<const Policy>>
-      policies;  // [0] is active at t = 0; actions name others by index
+      policies;                                // [0] is active at t = 0; actions name others by index
+  std::vector<PolicyDocumentSetup> documents;  // beside `policies`; may be shorter
+  std::vector<HostGroupSetup> groups;
+  std::vector<PolicyRightSetup> policy_rights;
   ControlModes controls;
   bool history = false, deny_all = false;
   sim::Placement placement;                                        // where each hook is decided on every host
@@ -161,6 +180,14 @@ enum class VmState : std::uint8_t {
 };
 std::string_view to_text(VmState) noexcept;
 
+// One thing that stands against a change: what would be refused, where, and who with which labels.
+struct ChangeBlocker {
+  std::string host, hook, rule;
+  std::string subject, subject_label;
+  std::string other, other_label;  // a VM, a resource, or the host
+  std::string reason;              // one sentence with both labels
+};
+
 class Datacenter {
  public:
   Datacenter(sim::Engine& engine, DatacenterSetup setup);
@@ -189,6 +216,15 @@ class Datacenter {
   const TruthReader& truth() const noexcept;  // for tests, attacks and reports only
 
   World& world() noexcept;  // the parts by themselves, for tests
+  const World& world() const noexcept;
+
+  // Dry runs, as things stand now: everything that stands against a change, and nothing is changed. A name that is not defined is
+  // InputError. update: the group's policy becomes that one of the setup.
+  std::vector<ChangeBlocker> plan_update(std::uint32_t policy_index, std::string_view group = {}) const;
+  std::vector<ChangeBlocker> plan_relabel_vm(std::string_view vm, std::string_view label) const;
+  std::vector<ChangeBlocker> plan_relabel_host(std::string_view host, std::string_view label) const;
+  std::vector<ChangeBlocker> plan_relabel_disk(std::string_view disk, std::string_view label) const;
+  std::vector<ChangeBlocker> plan_start(std::string_view vm, std::string_view host = {}) const;
 
   // The first broken invariant as a sentence, or "".
   std::string check_invariants() const;

@@ -38,6 +38,7 @@ struct VirtualDisk {
   std::vector<Writer> writers;   // since the last sanitization, in order of first write
   std::vector<sim::VmId> users;  // VMs that have it attached, or are about to
   bool being_overwritten = false;
+  std::uint32_t label_version = 0;  // how often its label has changed
 
   std::uint64_t blocks() const noexcept { return bytes->size() / kBlockSize; }
   bool sanitized() const noexcept { return writers.empty(); }

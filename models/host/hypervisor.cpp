@@ -172,12 +172,26 @@ void Hypervisor::retire(VmId vm) {
   forget(vm);
 }
 
-bool Hypervisor::relabel(LabelId label) {
+bool Hypervisor::relabel(LabelId label, std::uint64_t correlation) {
   if (!monitor_.relabel_host(dom0_, label)) return false;
-  world_.truth.halts(world_.engine.now(), dom0_name_, name_);
-  world_.set_label(dom0_, monitor_.policy().label_name(label), "relabelled", 0);
-  world_.truth.runs(world_.engine.now(), dom0_name_, name_, world_.domains.label_name[dom0_.value]);
+  called(dom0_, label, correlation);
   return true;
+}
+
+bool Hypervisor::relabel(VmId vm, LabelId label, std::uint64_t correlation) {
+  if (!monitor_.relabel(vm, label)) return false;
+  called(vm, label, correlation);
+  return true;
+}
+
+// Ground truth knows a VM's label for as long as it runs under it.
+void Hypervisor::called(VmId vm, LabelId label, std::uint64_t correlation) {
+  const std::string_view name = monitor_.policy().label_name(label);
+  const Domain* known = find(vm);
+  const bool runs = known && known->state == DomainState::running;
+  if (runs) world_.truth.halts(world_.engine.now(), world_.vm_name(vm), name_);
+  world_.set_label(vm, name, "relabelled", correlation);
+  if (runs) world_.truth.runs(world_.engine.now(), world_.vm_name(vm), name_, name);
 }
 
 const Hypervisor::Domain* Hypervisor::find(VmId vm) const noexcept {

@@ -94,7 +94,9 @@ class Hypervisor {
   void unpause(VmId vm);
   void retire(VmId vm);  // it no longer runs here: links closed, place free
   // Host and control domain get another label; false: the wall excludes it, and nothing changed.
-  bool relabel(LabelId label);
+  bool relabel(LabelId label, std::uint64_t correlation);
+  // A VM that is here gets another label; the same.
+  bool relabel(VmId vm, LabelId label, std::uint64_t correlation);
   const Domain* find(VmId vm) const noexcept;
   std::span<const Domain> domains() const noexcept { return domains_; }
   bool control_domain_counted() const noexcept { return control_domain_counted_; }
@@ -193,6 +195,7 @@ class Hypervisor {
   bool is_control(VmId vm) const noexcept;
   Verdicted ask_remembering(Hook hook, VmId subject, VmId object, std::uint64_t correlation);
   bool own_page(VmId vm, std::uint64_t page) const;
+  void called(VmId vm, LabelId label, std::uint64_t correlation);
   Opened mediate(Hook hook, VmId subject, VmId object, std::uint64_t correlation);
   Request request(Hook hook, VmId subject, LabelId object_label, std::uint32_t object) const;
   bool unanswered(Hook hook) const noexcept;

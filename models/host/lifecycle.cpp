@@ -44,6 +44,7 @@ void Toolstack::start(const sim::Message& message, const Action& action) {
   if (const std::string why = busy_with(vm); !why.empty()) return answer(message, Result::failed, why);
   if (!startable(state))
     return answer(message, Result::failed, fmt::format("{} is {}", action.vm, to_text(state)));
+  if (action.mode == "dry_run") return dry_start(message, vm);
   begin_start(message, vm);
 }
 
@@ -124,7 +125,9 @@ void Toolstack::decide(std::uint64_t correlation) {
 }
 
 Hypervisor::Verdicted Toolstack::place(VmId vm, bool starting, std::uint64_t correlation) {
-  auto admitted = machine_.hypervisor->admit(starting ? Hook::vm_start : Hook::vm_resume, vm, correlation);
+  const Hook hook = starting ? Hook::vm_start : Hook::vm_resume;
+  if (auto agreed = may_run(hook, vm, correlation); !agreed) return agreed;
+  auto admitted = machine_.hypervisor->admit(hook, vm, correlation);
   if (!admitted) return admitted;
   auto resources = check_resources(vm, correlation);
   if (!resources) {

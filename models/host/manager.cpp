@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "models/host/policy_store.hpp"
 #include "models/host/vlan_rollout.hpp"
 #include "models/host/world.hpp"
 
@@ -19,12 +20,21 @@ Monitor::Setup manager_setup(const DatacenterSetup& setup) {
   return own;
 }
 
+std::vector<std::unique_ptr<Monitor>> monitors_of(const World& world,
+                                                  const std::shared_ptr<const Policy>& policy) {
+  std::vector<std::unique_ptr<Monitor>> monitors;
+  for (std::size_t i = 0; i < world.policies->groups().size(); ++i) {
+    monitors.push_back(std::make_unique<Monitor>(policy, PolicyEpoch{0}, manager_setup(world.setup)));
+  }
+  return monitors;
+}
+
 }  // namespace
 
-Manager::Manager(World& world, std::shared_ptr<const Policy> policy)
+Manager::Manager(World& world, const std::shared_ptr<const Policy>& policy)
     : world_(world),
       service_(world.bus.add("manager", sim::MessageHandler::to<&Manager::on_message>(*this))),
-      monitor_(std::move(policy), PolicyEpoch{0}, manager_setup(world.setup)),
+      monitors_(monitors_of(world, policy)),
       overwritten_(world.engine.kind("host.overwritten", {[](void* self, const sim::Event& event) {
                                                             static_cast<Manager*>(self)->on_overwritten(
                                                                 event.data);
@@ -34,21 +44,27 @@ Manager::Manager(World& world, std::shared_ptr<const Policy> policy)
                                                          static_cast<Manager*>(self)->on_resend(event.data);
                                                        },
                                                        this})),
-      tvds_(world, monitor_, service_) {}
+      tvds_(world, *monitors_.front(), service_) {}
 
 Manager::~Manager() = default;
 
 void Manager::start_network() { rollout_ = std::make_unique<VlanRollout>(world_, service_); }
 
+const Monitor& Manager::monitor(sim::HostId host) const {
+  return *monitors_.at(world_.policies->group_of(host));
+}
+
 bool Manager::works_on(std::uint64_t correlation) const {
-  return change_.correlation == correlation || overwriting_.contains(correlation) ||
-         (rollout_ && rollout_->works_on(correlation)) || tvds_.works_on(correlation);
+  return change_.correlation == correlation || deployment_.correlation == correlation ||
+         overwriting_.contains(correlation) || (rollout_ && rollout_->works_on(correlation)) ||
+         tvds_.works_on(correlation);
 }
 
 void Manager::on_message(const sim::Message& message) {
   const std::string_view method = world_.trace.text(message.method);
   if (method == "policy_ready") return vote(message);
   if (method == "policy_done") return acknowledged(message);
+  if (method == "policy_stored") return policy_stored(message);
   if (method == "host_relabelled") return host_relabelled(message);
   if (rollout_ && rollout_->on_message(method, message)) return;
   if (tvds_.on_message(method, message)) return;
@@ -73,6 +89,14 @@ void Manager::command(std::uint64_t correlation) {
       return label_disk(correlation, action);
     case ActionKind::update_policy:
       return update_policy(correlation, action);
+    case ActionKind::deploy_policy:
+      return deploy_policy(correlation, action);
+    case ActionKind::activate_policy:
+      return activate_policy(correlation, action);
+    case ActionKind::get_policy:
+      return get_policy(correlation, action);
+    case ActionKind::relabel_vm:
+      return relabel_vm(correlation, action);
     case ActionKind::create_tvd:
       return tvds_.create(correlation, action);
     case ActionKind::create_vlan:
@@ -90,12 +114,26 @@ void Manager::answer(std::uint64_t correlation, Result result, std::string_view 
   world_.reply(service_, correlation, result, reason);
 }
 
+Hypervisor::Verdicted Manager::record(const Monitor& monitor, const Request& request,
+                                      const Decision& decision, std::string_view subject,
+                                      std::string_view object, std::uint64_t correlation) {
+  world_.costs.charge_decision(decision);
+  return {decision,
+          world_.decisions.record(monitor, request, decision, {"manager", subject, object, correlation})};
+}
+
 Hypervisor::Verdicted Manager::record(const Request& request, const Decision& decision,
                                       std::string_view subject, std::string_view object,
                                       std::uint64_t correlation) {
-  world_.costs.charge_decision(decision);
-  return {decision,
-          world_.decisions.record(monitor_, request, decision, {"manager", subject, object, correlation})};
+  return record(monitor(), request, decision, subject, object, correlation);
+}
+
+Hypervisor::Verdicted Manager::settle(Hook hook, Rule rule, bool refused, std::string_view object,
+                                      std::uint64_t correlation) {
+  Request request;
+  request.hook = hook;
+  return record(request, monitor().settle(request, rule, refused), world_.commands.principal(correlation),
+                object, correlation);
 }
 
 void Manager::assign_disk(std::uint64_t correlation, const Action& action) {
@@ -105,53 +143,16 @@ void Manager::assign_disk(std::uint64_t correlation, const Action& action) {
   if (std::find(configured.begin(), configured.end(), id) != configured.end()) {
     return answer(correlation, Result::failed, fmt::format("{} has {} already", action.vm, action.disk));
   }
+  Monitor& monitor = *monitors_.at(world_.policies->group_of(world_.domains.where[vm.value]));
   Request request;
   request.hook = Hook::disk_assign;
   request.subject = vm;
-  request.subject_label = vm_label(monitor_.policy(), world_.domains.label_name[vm.value]);
-  request.object_label = resource_label(monitor_.policy(), world_.disks.disk(id).label_name);
+  request.subject_label = vm_label(monitor.policy(), world_.domains.label_name[vm.value]);
+  request.object_label = resource_label(monitor.policy(), world_.disks.disk(id).label_name);
   request.object = id.value;
   const auto verdict =
-      record(request, monitor_.check(request).decision(), action.vm, action.disk, correlation);
+      record(monitor, request, monitor.check(request).decision(), action.vm, action.disk, correlation);
   if (verdict) configured.push_back(id);
-  answer(correlation, verdict ? Result::done : Result::refused, verdict ? "" : verdict.why);
-}
-
-bool Manager::foreign_bytes(std::uint32_t disk, LabelId next, VmId& last_writer) const {
-  const Policy& policy = monitor_.policy();
-  for (const VirtualDisk::Writer& writer : world_.disks.disk({disk}).writers) {
-    const LabelId wrote =
-        writer.resource ? resource_label(policy, writer.label) : vm_label(policy, writer.label);
-    // Its bytes may be read by whoever shares a type with the new label: all of those types must be the writer's.
-    if (policy.authorizes(wrote, next)) continue;
-    last_writer = writer.vm;
-    return true;
-  }
-  return false;
-}
-
-void Manager::relabel_disk(std::uint64_t correlation, const Action& action) {
-  const sim::DiskId id = world_.disks.find(action.disk);
-  VirtualDisk& disk = world_.disks.disk(id);
-  if (disk.being_overwritten)
-    return answer(correlation, Result::failed, fmt::format("{} is being overwritten", disk.name));
-  if (!disk.users.empty()) {
-    return answer(correlation, Result::failed,
-                  fmt::format("{} is in use by {}", disk.name, world_.vm_name(disk.users.front())));
-  }
-  const LabelId next = resource_label(monitor_.policy(), action.label);
-  VmId writer;
-  const bool foreign = foreign_bytes(id.value, next, writer);
-  Request request;
-  request.hook = Hook::disk_relabel;
-  request.subject_label = next;
-  request.object_label = resource_label(monitor_.policy(), disk.label_name);
-  request.object = id.value;
-  const Decision decision =
-      monitor_.settle(request, foreign ? Rule::not_sanitized : Rule::sanitized, foreign, writer);
-  const auto verdict =
-      record(request, decision, world_.commands.principal(correlation), disk.name, correlation);
-  if (verdict) disk.label_name = action.label;
   answer(correlation, verdict ? Result::done : Result::refused, verdict ? "" : verdict.why);
 }
 
@@ -187,7 +188,7 @@ void Manager::label_vm(std::uint64_t correlation, const Action& action) {
   if (!label.empty()) {
     return answer(correlation, Result::refused, fmt::format("{} has label `{}` already", action.vm, label));
   }
-  if (!monitor_.policy().find_vm_label(action.label).exists()) {
+  if (!monitor(world_.domains.where[vm.value]).policy().find_vm_label(action.label).exists()) {
     return answer(correlation, Result::failed, fmt::format("label `{}` is not a VM label", action.label));
   }
   world_.set_label(vm, action.label, "given", correlation);
@@ -196,15 +197,17 @@ void Manager::label_vm(std::uint64_t correlation, const Action& action) {
 }
 
 void Manager::label_disk(std::uint64_t correlation, const Action& action) {
-  std::string& label = world_.disks.disk(world_.disks.find(action.disk)).label_name;
+  VirtualDisk& disk = world_.disks.disk(world_.disks.find(action.disk));
+  std::string& label = disk.label_name;
   if (!label.empty()) {
     return answer(correlation, Result::refused,
                   fmt::format("{} has label `{}` already: relabel it instead", action.disk, label));
   }
-  if (!monitor_.policy().find_resource_label(action.label).exists()) {
+  if (!monitor().policy().find_resource_label(action.label).exists()) {
     return answer(correlation, Result::failed,
                   fmt::format("label `{}` is not a resource label", action.label));
   }
+  world_.label_changed("disk", action.disk, label, action.label, disk.label_version, "given", correlation);
   label = action.label;
   answer(correlation, Result::done, "");
 }

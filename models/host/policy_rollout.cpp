@@ -1,38 +1,61 @@
-// A policy change over all hosts, seen from the manager: voting, then commit or abort, asked again until every host has answered.
+// A policy change over the hosts of a group, seen from the manager: voting, then commit or abort, asked again until every host that
+// takes part has answered. A dry run only asks, once.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "models/host/change_plan.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/network.hpp"
+#include "models/host/policy_store.hpp"
 #include "models/host/policy_warnings.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
 
 namespace {
+
 constexpr std::uint32_t kVotingAttempts = 8;  // about four minutes
 constexpr std::uint32_t kMinute = 6;          // from then on once every 2^6 resend times
+
+bool all_of(const std::vector<bool>& answered) {
+  return std::find(answered.begin(), answered.end(), false) == answered.end();
+}
+
 }  // namespace
 
 void Manager::update_policy(std::uint64_t correlation, const Action& action) {
+  const std::uint32_t group = world_.policies->find_group(action.group);
+  if (group == PolicyStore::kNone)
+    return answer(correlation, Result::failed, fmt::format("there is no group `{}` of hosts", action.group));
+  if (!may_replace(correlation, action.policy_index, group)) return;
+  begin_change(correlation, action, group, world_.policies->group(group).hosts,
+               world_.policies->next_epoch());
+}
+
+void Manager::begin_change(std::uint64_t correlation, const Action& action, std::uint32_t group,
+                           std::vector<sim::HostId> hosts, PolicyEpoch epoch) {
   if (changing_policy()) return answer(correlation, Result::failed, "another policy change is under way");
   if (tvds_.undecided()) return answer(correlation, Result::failed, "a domain is being made");
   const auto sound = may_become_active(*world_.setup.policies.at(action.policy_index), correlation);
   if (!sound) return answer(correlation, Result::refused, sound.why);
+  const bool dry = action.mode == "dry_run";
   change_ = {};
   change_.correlation = correlation;
-  change_.phase = Phase::voting;
-  change_.what = {action.policy_index, action.mode == "revoke", ++rounds_, epoch().value + 1};
-  change_.answered.assign(world_.machines.size(), false);
-  tell_hosts("policy_prepare");
+  change_.phase = dry ? Phase::asking : Phase::voting;
+  change_.what = {action.policy_index, action.mode == "revoke", ++rounds_, epoch.value};
+  change_.group = group;
+  change_.rejoin = world_.policies->group(group).epoch == epoch;
+  change_.hosts = std::move(hosts);
+  change_.answered.assign(change_.hosts.size(), false);
+  tell_hosts(dry ? "policy_dry_run" : "policy_prepare");
 }
 
 void Manager::tell_hosts(std::string_view method) {
-  for (std::size_t i = 0; i < world_.machines.size(); ++i) {
+  for (std::size_t i = 0; i < change_.hosts.size(); ++i) {
     if (change_.answered[i]) continue;
-    world_.bus.send(service_, world_.machines[i].service, method, "manager", change_.correlation,
-                    change_.what.pack());
+    world_.bus.send(service_, world_.machine(change_.hosts[i]).service, method, "manager",
+                    change_.correlation, change_.what.pack());
   }
   const auto wait =
       world_.costs.wait(Wait::resend) * (std::int64_t{1} << std::min(change_.attempts, kMinute));
@@ -40,41 +63,73 @@ void Manager::tell_hosts(std::string_view method) {
 }
 
 void Manager::on_resend(std::uint64_t correlation) {
+  if (deployment_.correlation == correlation) return deploy_again(correlation);
   if (change_.correlation != correlation) return;
   ++change_.attempts;
-  if (change_.phase == Phase::voting && change_.attempts >= kVotingAttempts) {
-    for (std::size_t i = 0; i < world_.machines.size(); ++i) {
-      if (change_.answered[i]) continue;
-      world_.incident("policy_blocked", world_.machines[i].name,
-                      "the host did not answer, so the old policy stays");
-      ++change_.blockers;
+  const auto each_silent = [&](std::string_view kind, std::string_view why) {
+    for (std::size_t i = 0; i < change_.hosts.size(); ++i) {
+      if (!change_.answered[i]) world_.incident(kind, world_.machine(change_.hosts[i]).name, why);
     }
+  };
+  const bool undecided = change_.phase == Phase::voting || change_.phase == Phase::asking;
+  if (undecided && change_.attempts >= kVotingAttempts) {
+    each_silent("policy_blocked", "the host did not answer, so the old policy stays");
+    change_.blockers +=
+        static_cast<std::uint64_t>(std::count(change_.answered.begin(), change_.answered.end(), false));
     change_.what.revoke = false;
-    return decide_change();
+    return change_.phase == Phase::asking ? end_dry_run() : decide_change();
   }
-  if (change_.phase != Phase::voting && change_.attempts == kVotingAttempts) {
-    for (std::size_t i = 0; i < world_.machines.size(); ++i) {
-      if (change_.answered[i]) continue;
-      world_.incident("policy_divergence", world_.machines[i].name,
-                      "the host has not confirmed the policy change");
-    }
-  }
-  const std::string_view method = change_.phase == Phase::voting       ? "policy_prepare"
-                                  : change_.phase == Phase::committing ? "policy_commit"
-                                                                       : "policy_abort";
-  tell_hosts(method);
+  if (!undecided && change_.attempts == kVotingAttempts)
+    each_silent("policy_divergence", "the host has not confirmed the policy change");
+  tell_hosts(change_.phase == Phase::asking       ? "policy_dry_run"
+             : change_.phase == Phase::voting     ? "policy_prepare"
+             : change_.phase == Phase::committing ? "policy_commit"
+                                                  : "policy_abort");
 }
 
 void Manager::vote(const sim::Message& message) {
-  if (change_.correlation != message.correlation || change_.phase != Phase::voting) return;
-  const auto voter = std::find_if(world_.machines.begin(), world_.machines.end(),
-                                  [&](const Machine& machine) { return machine.service == message.from; });
-  const auto index = static_cast<std::size_t>(voter - world_.machines.begin());
-  if (change_.answered[index]) return;
+  const bool undecided = change_.phase == Phase::voting || change_.phase == Phase::asking;
+  if (change_.correlation != message.correlation || !undecided) return;
+  const auto voter = std::find_if(change_.hosts.begin(), change_.hosts.end(), [&](sim::HostId host) {
+    return world_.machine(host).service == message.from;
+  });
+  const auto index = static_cast<std::size_t>(voter - change_.hosts.begin());
+  if (voter == change_.hosts.end() || change_.answered[index]) return;
   change_.answered[index] = true;
   change_.blockers += message.data;
-  if (std::find(change_.answered.begin(), change_.answered.end(), false) == change_.answered.end())
-    decide_change();
+  if (change_.phase == Phase::voting)
+    world_.policies->host_stored(change_.what.policy, *voter, message.correlation);
+  if (!all_of(change_.answered)) return;
+  change_.phase == Phase::asking ? end_dry_run() : decide_change();
+}
+
+void Manager::end_dry_run() {
+  world_.engine.cancel(change_.timer);
+  const std::uint64_t correlation = change_.correlation, blockers = change_.blockers;
+  change_ = {};
+  answer(correlation, blockers == 0 ? Result::done : Result::refused,
+         blockers == 0 ? "nothing stands against it"
+                       : fmt::format("{} blockers: the old policy stays on every host", blockers));
+}
+
+// What management itself keeps by name follows the renames of the first group's policy.
+void Manager::rename_everywhere(const Policy& next, std::uint64_t correlation) {
+  const Policy& now = monitor().policy();
+  for (std::uint32_t i = 0; i < world_.disks.count(); ++i) {
+    VirtualDisk& disk = world_.disks.disk({i});
+    const LabelId carried = carried_over(now, resource_label(now, disk.label_name), next);
+    if (!carried.exists() || carried == Policy::kUnlabelled) continue;
+    world_.label_changed("disk", disk.name, disk.label_name, next.label_name(carried), disk.label_version,
+                         "renamed", correlation);
+    disk.label_name = next.label_name(carried);
+  }
+  if (world_.network) world_.network->rename_labels(now, next);
+  for (std::uint32_t i = 0; i < world_.tvds.count(); ++i) {
+    const std::string before = world_.tvds.tvd(i).labels.front();
+    const LabelId carried = carried_over(now, vm_label(now, before), next);
+    if (carried.exists() && carried != Policy::kUnlabelled)
+      world_.tvds.renamed(before, next.label_name(carried));
+  }
 }
 
 void Manager::decide_change() {
@@ -83,52 +138,63 @@ void Manager::decide_change() {
   const std::uint64_t correlation = change_.correlation;
   change_.phase = commit ? Phase::committing : Phase::aborting;
   change_.attempts = 0;
-  change_.answered.assign(world_.machines.size(), false);
+  change_.answered.assign(change_.hosts.size(), false);
   if (!commit) {
     tell_hosts("policy_abort");
     return answer(correlation, Result::refused,
                   fmt::format("{} blockers: the old policy stays on every host", change_.blockers));
   }
-  const auto next = world_.setup.policies.at(change_.what.policy);
-  for (std::uint32_t i = 0; i < world_.disks.count(); ++i) {
-    VirtualDisk& disk = world_.disks.disk({i});
-    const LabelId carried =
-        carried_over(monitor_.policy(), resource_label(monitor_.policy(), disk.label_name), *next);
-    if (carried.exists() && carried != Policy::kUnlabelled) disk.label_name = next->label_name(carried);
+  if (!change_.rejoin) {
+    const auto next = world_.setup.policies.at(change_.what.policy);
+    if (change_.group == 0) rename_everywhere(*next, correlation);
+    monitors_.at(change_.group)->replace(next, PolicyEpoch{change_.what.epoch});
+    if (world_.policies->state(change_.what.policy, change_.group) != PolicyStore::State::deployed)
+      world_.policies->deployed(change_.what.policy, change_.group, "", correlation);
+    world_.policies->activated(change_.what.policy, change_.group, PolicyEpoch{change_.what.epoch},
+                               correlation);
+    warn_of_chains(world_, *next);
+    tell_divergence(change_.group);
   }
-  if (world_.network) world_.network->rename_labels(monitor_.policy(), *next);
-  for (std::uint32_t i = 0; i < world_.tvds.count(); ++i) {
-    const std::string before = world_.tvds.tvd(i).labels.front();
-    const LabelId carried = carried_over(monitor_.policy(), vm_label(monitor_.policy(), before), *next);
-    if (carried.exists() && carried != Policy::kUnlabelled)
-      world_.tvds.renamed(before, next->label_name(carried));
-  }
-  monitor_.replace(next, PolicyEpoch{change_.what.epoch});
-  world_.policy_active(*next, PolicyEpoch{change_.what.epoch});
-  warn_of_chains(world_, *next);
   tell_hosts("policy_commit");
 }
 
-void Manager::acknowledged(const sim::Message& message) {
-  if (change_.correlation != message.correlation || change_.phase == Phase::voting) return;
-  for (std::size_t i = 0; i < world_.machines.size(); ++i) {
-    if (world_.machines[i].service == message.from) change_.answered[i] = true;
+// Hosts of the group that did not take part go on under another policy.
+void Manager::tell_divergence(std::uint32_t group) {
+  for (const sim::HostId host : world_.policies->group(group).hosts) {
+    if (std::find(change_.hosts.begin(), change_.hosts.end(), host) != change_.hosts.end()) continue;
+    const std::uint32_t old = world_.policies->document_of(world_.policies->running(host));
+    world_.incident("policy_divergence", world_.machine(host).name,
+                    fmt::format("it decides by {}, its group `{}` by {}", world_.policies->title(old),
+                                world_.policies->group(group).name,
+                                world_.policies->title(world_.policies->group(group).active)));
   }
-  if (std::find(change_.answered.begin(), change_.answered.end(), false) != change_.answered.end()) return;
-  world_.engine.cancel(change_.timer);
+}
+
+void Manager::acknowledged(const sim::Message& message) {
+  if (change_.correlation != message.correlation) return;
   const bool committed = change_.phase == Phase::committing;
-  const std::uint64_t blockers = change_.blockers;
+  if (!committed && change_.phase != Phase::aborting) return;
+  for (std::size_t i = 0; i < change_.hosts.size(); ++i) {
+    if (world_.machine(change_.hosts[i]).service != message.from || change_.answered[i]) continue;
+    change_.answered[i] = true;
+    if (committed)
+      world_.policies->host_runs(change_.hosts[i], PolicyEpoch{change_.what.epoch}, message.correlation);
+  }
+  if (!all_of(change_.answered)) return;
+  world_.engine.cancel(change_.timer);
+  const Change over = change_;
   change_ = {};
-  if (committed && world_.network) {
-    for (Machine& machine : world_.machines)
+  if (!committed) return;
+  if (world_.network) {
+    for (const sim::HostId host : over.hosts) {
+      Machine& machine = world_.machine(host);
       world_.network->reconsider(machine, world_.domains.label_name[machine.dom0.value], true,
                                  message.correlation);
+    }
   }
-  if (committed) {
-    world_.tvds.forget_earlier_names();
-    answer(message.correlation, Result::done,
-           blockers == 0 ? "" : fmt::format("{} blockers were taken down", blockers));
-  }
+  if (over.group == 0) world_.tvds.forget_earlier_names();
+  answer(message.correlation, Result::done,
+         over.blockers == 0 ? "" : fmt::format("{} blockers were taken down", over.blockers));
 }
 
 }  // namespace tvdsim::models

@@ -60,7 +60,7 @@ Hypervisor::Verdicted Manager::may_become_active(const Policy& next, std::uint64
     Request request;
     request.hook = Hook::policy_update;
     request.subject_label = Policy::kBootstrap;
-    const Decision decision = monitor_.settle(request, Rule::self_conflicting_label, true);
+    const Decision decision = monitor().settle(request, Rule::self_conflicting_label, true);
     verdict =
         record(request, decision, world_.commands.principal(correlation),
                fmt::format("{}: label {}", next.def().name, next.label_name(LabelId{label})), correlation);
@@ -73,7 +73,7 @@ Hypervisor::Verdicted Manager::may_become_active(const Policy& next, std::uint64
       Request request;
       request.hook = Hook::policy_update;
       request.subject_label = Policy::kBootstrap;
-      const Decision decision = monitor_.settle(request, Rule::update_blocked, true, VmId{vm});
+      const Decision decision = monitor().settle(request, Rule::update_blocked, true, VmId{vm});
       verdict =
           record(request, decision, world_.commands.principal(correlation), next.def().name, correlation);
     }

@@ -15,8 +15,8 @@ namespace tvdsim::models {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kPolicyMethods = {"policy_prepare", "policy_commit",
-                                                            "policy_abort"};
+constexpr std::array<std::string_view, 5> kPolicyMethods = {"policy_prepare", "policy_commit", "policy_abort",
+                                                            "policy_deploy", "policy_dry_run"};
 
 }  // namespace
 
@@ -27,6 +27,8 @@ void Toolstack::on_message(const sim::Message& message) {
   if (method == kPolicyMethods[0]) return policy_prepare(message);
   if (method == kPolicyMethods[1]) return policy_commit(message);
   if (method == kPolicyMethods[2]) return policy_abort(message);
+  if (method == kPolicyMethods[3]) return policy_deploy(message);
+  if (method == kPolicyMethods[4]) return policy_dry_run(message);
   if (on_migration_message(method, message)) return;
   if (machine_.domain_builder->on_decided(method, message)) return;
   if (machine_.hypervisor->frozen()) {
@@ -71,6 +73,8 @@ void Toolstack::command(const sim::Message& message) {
       return take_device(message, action);
     case ActionKind::relabel_host:
       return relabel_host(message, action);
+    case ActionKind::relabel_vm:
+      return relabel_vm(message, action);
     case ActionKind::map_vlan:
       return map_vlan(message, action);
     case ActionKind::clone_vm:

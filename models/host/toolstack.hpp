@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -103,6 +104,8 @@ class Toolstack {
   void attach_vtpm(const sim::Message& message, const Action& action);
   void take_device(const sim::Message& message, const Action& action);
   void relabel_host(const sim::Message& message, const Action& action);
+  void relabel_vm(const sim::Message& message, const Action& action);
+  void dry_start(const sim::Message& message, VmId vm);
   void map_vlan(const sim::Message& message, const Action& action);
 
   // Steps of start and resume.
@@ -154,7 +157,12 @@ class Toolstack {
   void policy_abort(const sim::Message& message);
   void vote();
   void carry_through(const PolicyChange& change, std::uint64_t correlation);
-  void revoke(bool front, std::uint32_t index);
+  void policy_deploy(const sim::Message& message);
+  void policy_dry_run(const sim::Message& message);
+  bool validates() const;  // does anybody look at what stands against a change?
+  Hypervisor::Verdicted may_run(Hook hook, VmId vm, std::uint64_t correlation);
+  void take_vm_down(VmId vm, std::string_view cause, std::uint64_t correlation);
+  void revoke_for_label(VmId vm, LabelId label, std::uint64_t correlation);
   void thaw();
 
   void crashed();
@@ -184,7 +192,9 @@ class Toolstack {
     bool pending = false, voted = false;
     sim::Message asked;
   } vote_;
-  std::uint32_t last_round_ = 0;  // of policy changes: the last one that is over
+  std::uint32_t last_round_ = 0;                // of policy changes: the last one that is over
+  std::uint32_t last_dry_run_ = 0;              // the round of the last one that was answered
+  std::set<std::uint32_t> stored_policies_{0};  // on its disk: what was deployed here
 };
 
 // A VM ends where it is, without anybody's doing or by its host's: devices, links, place and memory go.

@@ -9,6 +9,7 @@
 #include "models/host/manager.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/network.hpp"
+#include "models/host/policy_store.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/toolstack.hpp"
 #include "models/host/tvd_host.hpp"
@@ -102,7 +103,8 @@ void World::step(std::string_view host, std::string_view actor, std::string_view
                                 .correlation = correlation});
 }
 
-void World::policy_active(const Policy& policy, PolicyEpoch epoch) {
+void World::policy_active(const Policy& policy, PolicyEpoch epoch, std::string_view id,
+                          std::string_view group) {
   std::string digest;
   for (const std::uint8_t byte : policy.digest()) digest += fmt::format("{:02x}", byte);
   const auto& def = policy.def();
@@ -111,7 +113,23 @@ void World::policy_active(const Policy& policy, PolicyEpoch epoch) {
                           .time_ns = engine.now(),
                           .name = trace.text(def.name),
                           .version = trace.text(fmt::format("{}.{}", def.version.major, def.version.minor)),
-                          .digest = trace.text(digest)});
+                          .digest = trace.text(digest),
+                          .policy = trace.text(id),
+                          .host_group = trace.text(group)});
+}
+
+void World::label_changed(std::string_view kind, std::string_view entity, std::string_view before,
+                          std::string_view after, std::uint32_t& version, std::string_view cause,
+                          std::uint64_t correlation) {
+  if (before == after) return;
+  trace.append(sim::rows::labels{.time_ns = engine.now(),
+                                 .kind = trace.text(kind),
+                                 .entity = trace.text(entity),
+                                 .before = trace.text(before),
+                                 .after = trace.text(after),
+                                 .version = ++version,
+                                 .cause = trace.text(cause),
+                                 .correlation = correlation});
 }
 
 void World::enter(sim::VmId vm, VmState state, std::string_view cause, std::uint64_t correlation) {

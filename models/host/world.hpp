@@ -34,6 +34,7 @@ class Integrity;
 class IntegrityGlue;
 class Manager;
 class NativeDevices;
+class PolicyStore;
 class Network;
 class SplitDrivers;
 class Toolstack;
@@ -97,6 +98,7 @@ struct World {
   Integrity* integrity = nullptr;  // null without TPMs, vTPMs and verifiers
   std::unique_ptr<VmBackend> backend;
   std::vector<Machine> machines;
+  std::unique_ptr<PolicyStore> policies;
   std::unique_ptr<Manager> manager;
   std::unique_ptr<Network> network;      // null when there is neither a VLAN nor a switch
   std::unique_ptr<Audit> audit;          // null without an auditor
@@ -122,7 +124,11 @@ struct World {
   void incident(std::string_view kind, std::string_view entity, std::string_view cause);
   void step(std::string_view host, std::string_view actor, std::string_view what, std::string_view subject,
             std::string_view detail, std::uint64_t correlation);
-  void policy_active(const Policy& policy, PolicyEpoch epoch);
+  void policy_active(const Policy& policy, PolicyEpoch epoch, std::string_view id, std::string_view group);
+  // Something that has a label gets another; `version` is the count of its changes, raised here.
+  void label_changed(std::string_view kind, std::string_view entity, std::string_view before,
+                     std::string_view after, std::uint32_t& version, std::string_view cause,
+                     std::uint64_t correlation);
   void enter(sim::VmId vm, VmState state, std::string_view cause,
              std::uint64_t correlation);  // a row of `lifecycle`
 

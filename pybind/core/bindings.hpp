@@ -25,6 +25,7 @@ void bind_spec(pybind11::module_& m);             // check, canonical form, cata
 void bind_run(pybind11::module_& m);              // run, replay, stop
 void bind_analyse(pybind11::module_& m);          // reachability
 void bind_analysis(pybind11::module_& m);         // explain, diff
+void bind_dry_run(pybind11::module_& m);          // what stands against a change
 void bind_attacks(pybind11::module_& m);          // attacks, their orders, the matrix
 void bind_evidence(pybind11::module_& m);         // measurement logs and quotes
 void bind_tpm(pybind11::module_& m);              // real TPMs

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_run(m);
   tvdsim::pybind::bind_analyse(m);
   tvdsim::pybind::bind_analysis(m);
+  tvdsim::pybind::bind_dry_run(m);
   tvdsim::pybind::bind_attacks(m);
   tvdsim::pybind::bind_evidence(m);
   tvdsim::pybind::bind_tpm(m);

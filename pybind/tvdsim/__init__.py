@@ -14,6 +14,7 @@ from ._context import output
 from ._core import __version__
 from .actions import (
     Action,
+    ActivatePolicy,
     AssignDisk,
     AttachDisk,
     AttachVtpm,
@@ -27,9 +28,11 @@ from .actions import (
     CreateDomain,
     CreateTvd,
     CreateVlan,
+    DeployPolicy,
     DetachDisk,
     Disconnect,
     Hypercall,
+    GetPolicy,
     KillBackend,
     LabelDisk,
     LabelVm,
@@ -43,6 +46,7 @@ from .actions import (
     RelabelDisk,
     RelabelHost,
     Relay,
+    RelabelVm,
     RestartBackend,
     RestartToolstack,
     ResumeVm,
@@ -76,19 +80,21 @@ from .resources import ResourceLabels
 from .run import Run, RunInterrupted
 from .scenario import Scenario
 from .sweep import Sweep, sweep
-from .things import Clearance, Disk, Fault, Host, Image, Label, Lattice, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
+from .things import Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
 from .tpm import ResponseCode, Tpm, TpmFleet, pcr_file
 
 __all__ = [
-    "Action", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost", "AttestVm", "Clearance", "CloneVm", "Connect", "CrashToolstack",
-    "CrashVm", "CreateDomain", "CreateTvd", "CreateVlan", "Decision", "DetachDisk", "Diff", "Disconnect", "Disk",
-    "EventLog", "Explanation", "Fault", "Finding", "Host", "Hypercall", "ImaLog",
-    "Image", "InputError", "InternalError", "KillBackend", "Label", "Lattice",
-    "LabelDisk", "LabelVm", "Lie", "MapVlan", "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "Quote",
-    "QuoteVerdict", "ReadDisk",
-    "Regular", "RelabelDisk", "RelabelHost", "Relay", "Replay", "RestartBackend", "RestartToolstack", "ResourceLabels", "ResponseCode", "ResumeVm", "Run",
-    "RunInterrupted", "RunProgram", "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac",
-    "StartVm", "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet",
-    "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "WorkerDied",
-    "WorldError", "WriteDisk", "__version__", "analyse", "attacks", "diff", "doctor", "output", "pcr_file", "replay", "sweep",
+    "Action", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
+    "AttestVm", "Clearance", "CloneVm", "Connect", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd",
+    "CreateVlan", "Decision", "DeployPolicy", "DetachDisk", "Diff", "Disconnect", "Disk", "EventLog",
+    "Explanation", "Fault", "Finding", "GetPolicy", "Host", "HostGroup", "Hypercall", "ImaLog", "Image",
+    "InputError", "InternalError", "KillBackend", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
+    "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "Quote", "QuoteVerdict",
+    "ReadDisk", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
+    "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "Run", "RunInterrupted", "RunProgram",
+    "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
+    "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet",
+    "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall",
+    "WorkerDied", "WorldError", "WriteDisk", "analyse", "attacks", "diff", "doctor", "output", "pcr_file",
+    "replay", "sweep", "__version__",
 ]

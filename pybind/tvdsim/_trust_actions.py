@@ -128,11 +128,12 @@ class SetPort(Action):
 
 @dataclass(frozen=True)
 class RelabelHost(Action):
-    """Gives a host another label: VLANs that it is no longer authorized for leave its switch port."""
+    """Gives a host another label (``mode`` ``refuse``, the default, or ``dry_run``): VLANs that it loses leave its switch port."""
 
     kind = "relabel_host"
     host: Ref
     label: Ref
+    mode: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,10 @@ from ._action import Action as Action
 from ._action import Named as Named
 from ._action import Ref as Ref
 from ._action import Vid as Vid
+from ._policy_actions import ActivatePolicy as ActivatePolicy
+from ._policy_actions import DeployPolicy as DeployPolicy
+from ._policy_actions import GetPolicy as GetPolicy
+from ._policy_actions import RelabelVm as RelabelVm
 from ._trust_actions import (
     Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm, CreateTvd as CreateTvd,
     CreateVlan as CreateVlan, Happening as Happening, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
@@ -25,11 +29,12 @@ from ._trust_actions import (
 
 @dataclass(frozen=True)
 class StartVm(Action):
-    """Builds the VM on its host (or on ``host``) and starts it."""
+    """Builds the VM on its host (or on ``host``) and starts it; ``mode="dry_run"`` only asks."""
 
     kind = "start_vm"
     vm: Ref
     host: Optional[Ref] = None
+    mode: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -171,11 +176,12 @@ class ReadDisk(Action):
 
 @dataclass(frozen=True)
 class RelabelDisk(Action):
-    """Gives the disk another label."""
+    """Gives the disk another label; ``mode`` is ``refuse`` (default) or ``dry_run``."""
 
     kind = "relabel_disk"
     disk: Ref
     label: Ref
+    mode: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -259,11 +265,12 @@ class TpmRead(Action):
 
 @dataclass(frozen=True)
 class UpdatePolicy(Action):
-    """Replaces the running policy everywhere; ``mode`` is ``refuse`` (default) or ``revoke``."""
+    """Deploys a policy and makes it the running one, in one step; ``mode`` is ``refuse`` (default), ``revoke`` or ``dry_run``."""
 
     kind = "update_policy"
     policy: Ref
     mode: Optional[str] = None
+    group: Optional[Ref] = None
 
 
 @dataclass(frozen=True)

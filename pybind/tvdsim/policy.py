@@ -20,6 +20,7 @@ from .errors import Finding, InputError
 from .things import Label
 
 if TYPE_CHECKING:
+    from ._changes import ChangeCheck
     from ._policy_explain import PolicyExplanation
     from ._dry_run import Check
     from .resources import ResourceLabels
@@ -303,6 +304,22 @@ class Policy:
         from . import _policy_explain
 
         return _policy_explain.start(self, vm, host, beside)
+
+    def update_check(self, after: "Policy", running: Iterable[str] = (), channels: Iterable[str] = (),
+                     disks: Iterable[str] = (), hosts: Iterable[str] = ()) -> "ChangeCheck":
+        """What a change to the policy ``after`` would break: ``running=["va=LABEL@h1"]``, ``channels=["va:vb"]``,
+        ``disks=["va:RESOURCE_LABEL"]``, ``hosts=["h1=LABEL"]`` (the bootstrap label unless told). Nothing is changed."""
+        from . import _changes
+
+        return _changes.of_update(self, after, _changes.state(self, running, channels, disks, hosts))
+
+    def relabel_check(self, vm: str, label: str, running: Iterable[str] = (), channels: Iterable[str] = (),
+                      disks: Iterable[str] = (), hosts: Iterable[str] = ()) -> "ChangeCheck":
+        """What stands against another label of one of the VMs that run; what runs is said as for ``update_check``."""
+        from . import _changes
+        from .actions import RelabelVm
+
+        return _changes.check(_changes.state(self, running, channels, disks, hosts), RelabelVm(vm, label), "10 min")
 
     @property
     def plot(self) -> Any:

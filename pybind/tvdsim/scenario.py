@@ -18,16 +18,20 @@ from . import _check, _context, _policy_xml, _summary, things, units
 from .actions import Action, Attest, Happening, Named, Ref, Vid
 from .errors import Finding, InputError
 from .policy import Policy
-from .things import Clearance, Disk, Fault, Host, Image, Label, Lattice, Poisson, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm
+from .things import (
+    Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson,
+    PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm,
+)
 
 if TYPE_CHECKING:
+    from ._changes import ChangeCheck
     from .run import Run
 
 SPEC_VERSION = 1
 PolicyLike = Union[Policy, str, "os.PathLike[str]"]
 _Thing = Union[Host, Disk, Vm, Switch]
 _T = TypeVar("_T", Host, Disk, Vm, Switch)
-_P = TypeVar("_P", Vlan, Image, Traffic, Tvd, Lattice)
+_P = TypeVar("_P", HostGroup, PolicyRight, Vlan, Image, Traffic, Tvd, Lattice)
 
 
 def _place() -> str:
@@ -76,6 +80,8 @@ class Scenario:
         self.tvds: List[Tvd] = []
         self.lattices: List[Lattice] = []
         self.placement: Dict[str, str] = dict(placement or {})
+        self.groups: List[HostGroup] = []
+        self.policy_rights: List[PolicyRight] = []
         self.flows: List[Traffic] = []
         self.verifiers: List[str] = []  # hosts with a verifier service, in the order in which they are first named
         self.policies: List[Tuple[str, str, str]] = []  # name, XML text, mode; the first is active at t = 0
@@ -158,6 +164,14 @@ class Scenario:
 
     def _binary(self, name: str) -> Dict[str, str]:
         return dict(zip(("binary", "names"), self._binaries[name])) if name in self._binaries else {}
+
+    def group(self, name: str, hosts: Iterable[Ref]) -> HostGroup:
+        """Hosts that decide by one policy: ``DeployPolicy`` and its kin name the group. Hosts in none are the group ``all``."""
+        return self._keep("groups", self.groups, HostGroup(name, _names(hosts)))
+
+    def policy_right(self, principal: str, policy: Ref = "", right: str = "read") -> PolicyRight:
+        """Lets a principal ``read`` or ``change`` a stored policy, or every one; ``admin`` may do both anyway."""
+        return self._keep("policy_rights", self.policy_rights, PolicyRight(principal, str(policy), right))
 
     def control(self, name: str, mode: str) -> None:
         """Sets a control to ``"off"``, ``"monitor"`` or ``"on"`` (the default of all)."""
@@ -347,7 +361,9 @@ class Scenario:
             "legacy_net": self.legacy_net,
             "lattices": [things.to_spec(t) for t in self.lattices],
             "placement": [{"hook": hook, "point": point} for hook, point in self.placement.items()],
-            "hosts": [things.to_spec(t) for t in self.of(Host)], "disks": [things.to_spec(t) for t in self.of(Disk)],
+            "hosts": [things.to_spec(t) for t in self.of(Host)],
+            "groups": [things.to_spec(t) for t in self.groups], "policy_rights": [things.to_spec(t) for t in self.policy_rights],
+            "disks": [things.to_spec(t) for t in self.of(Disk)],
             "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
             "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],
             "traffic": [things.to_spec(t) for t in self.flows], "tvds": [things.to_spec(t) for t in self.tvds],
@@ -395,6 +411,15 @@ class Scenario:
     def check(self, until: Optional[str] = None) -> List[Finding]:
         """Every problem at once, warnings included; nothing runs. An empty list: it can run as it stands."""
         return _check.check(self, until)
+
+    def dry_run(self, change: Action, at: str) -> "ChangeCheck":
+        """What stands against a policy update, a relabelling or a start at that instant: every blocker; nothing is changed.
+
+        ``change`` is an ``UpdatePolicy``, ``ActivatePolicy``, ``RelabelVm``, ``RelabelHost``, ``RelabelDisk`` or ``StartVm``.
+        """
+        from . import _changes
+
+        return _changes.check(self, change, at)
 
     def run(self, until: str, out: Union[str, "os.PathLike[str]", None] = None, *, store_events: bool = False,
             progress: Optional[bool] = None) -> "Run":

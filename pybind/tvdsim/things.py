@@ -69,6 +69,23 @@ class Lattice:
 
 
 @dataclass(frozen=True)
+class HostGroup(Named):
+    """Hosts that decide by one policy."""
+
+    name: str
+    hosts: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PolicyRight:
+    """What a principal may do with a stored policy (or, with none named, with all): ``read`` or ``change``."""
+
+    principal: str
+    policy: str = ""
+    right: str = "read"
+
+
+@dataclass(frozen=True)
 class Disk(Named):
     """A virtual disk that holds bytes; ``label`` is a resource label."""
 

@@ -9,6 +9,8 @@
     tvdsim policy explain FILE A B         the same control by control: types, who stands in the way, what would have to change
     tvdsim policy explain FILE VM --host SYS --beside LABEL
     tvdsim policy dry-run FILE VM --host SYS --running LABEL --resource file:/a.img --labels LABELS
+    tvdsim policy update OLD NEW --running va=LABEL@h1 --channel va:vb --disk va:RESOURCE    what the change would break
+    tvdsim policy relabel FILE VM LABEL --running va=LABEL@h1 …                              what stands against the new label
     tvdsim policy compile FILE -o OUT --map MAP    Xen's binary format 4 and its map file
     tvdsim policy decompile BINARY --map MAP       the XML again
     tvdsim policy resources LABELS [RESOURCE]      a resource label file; with --set, --remove: changed
@@ -28,7 +30,7 @@ from ..policy import Decision, Policy
 from ..resources import ResourceLabels, resource_name
 from . import _io, _policy_text
 
-WAYS = ("show", "lint", "table", "decide", "explain", "dry-run", "compile", "decompile", "resources")
+WAYS = ("show", "lint", "table", "decide", "explain", "dry-run", "update", "relabel", "compile", "decompile", "resources")
 
 
 def with_way(words: List[str]) -> List[str]:
@@ -70,6 +72,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     dry.add_argument("--running", metavar="LABEL", action="append", default=[], help="a VM of this label runs there")
     dry.add_argument("--resource", metavar="RESOURCE", action="append", default=[], help="a resource label, or phy: file: tap: vlan:")
     dry.add_argument("--labels", metavar="LABELS", help="the resource label file in which those are looked up")
+    update = way("update", "what a change of policy would break, given what runs; exit 1 if anything", "OLD")
+    update.add_argument("after", metavar="NEW")
+    relabel = way("relabel", "what stands against another label of a VM that runs; exit 1 if anything")
+    relabel.add_argument("vm", metavar="VM")
+    relabel.add_argument("label", metavar="LABEL")
+    for parser in (update, relabel):
+        parser.add_argument("--running", metavar="VM=LABEL[@HOST]", action="append", default=[], help="a VM runs (again for more)")
+        parser.add_argument("--channel", metavar="VM:VM", action="append", default=[], help="two of them are connected")
+        parser.add_argument("--disk", metavar="VM:RESOURCE_LABEL", action="append", default=[], help="a disk of that label is attached")
+        parser.add_argument("--host", metavar="HOST=LABEL", action="append", default=[], help="a host's label (the bootstrap label unless told)")
     out = way("compile", "Xen's binary format 4; exit 1 if no hypervisor would load it")
     out.add_argument("-o", "--output", metavar="OUT", required=True)
     out.add_argument("--map", metavar="OUT", help="the map file with its names, too")
@@ -97,7 +109,18 @@ def perform(args: argparse.Namespace) -> int:
         return _io.FINE
     if args.way == "table":
         return _table(args, policy)
-    return {"lint": _lint, "decide": _decide, "explain": _explain, "dry-run": _dry_run}[args.way](args, policy)
+    ways = {"lint": _lint, "decide": _decide, "explain": _explain, "dry-run": _dry_run, "update": _change_check, "relabel": _change_check}
+    return ways[args.way](args, policy)
+
+
+def _change_check(args: argparse.Namespace, policy: Policy) -> int:
+    runs = (args.running, args.channel, args.disk, args.host)
+    if args.way == "update":
+        found = policy.update_check(Policy.load(args.after, args.mode), *runs)
+    else:
+        found = policy.relabel_check(args.vm, args.label, *runs)
+    _io.emit(args, found.to_json(), str(found))
+    return _io.FINE if found else _io.NO
 
 
 def _lint(args: argparse.Namespace, policy: Policy) -> int:

@@ -31,7 +31,7 @@ DatacenterSetup story(const FaultSetup& from) {
       {vm("ma1", "ma", "h1", {"d1"}), vm("ma2", "ma", "h1"), vm("ma3", "ma", "h2"), vm("su1", "su", "h2")},
       {disk("d1", "ma-disk", "MA figures")});
   setup.controls = from.modes;
-  setup.policies.push_back(figure3_policy(false));
+  setup.policies.push_back(following(*figure3_policy(false), *setup.policies.front()));
   for (std::size_t i : {0u, 2u}) {
     setup.vms[i].memory = 256_MiB;
     setup.vms[i].working_set = 32_MiB;

@@ -177,6 +177,10 @@ TEST(Check, ActionsThatCouldNeverBeAskedForAreRefused) {
             Brief{"TVD-101 actions[0].label"});
   EXPECT_EQ(set(ActionKind::update_policy, [](Action& a) { a.policy = "rival", a.mode = "maybe"; }),
             (Brief{"TVD-101 actions[0].policy", "TVD-101 actions[0].mode"}));
+  EXPECT_EQ(set(ActionKind::relabel_vm, [](Action& a) { a.label = "d1", a.mode = "perhaps"; }),
+            (Brief{"TVD-101 actions[0].label", "TVD-101 actions[0].mode"}));
+  EXPECT_EQ(set(ActionKind::get_policy, [](Action& a) { a.policy = "rival", a.group = "left"; }),
+            (Brief{"TVD-101 actions[0].policy", "TVD-101 actions[0].group"}));
 }
 
 TEST(Check, AnActionThatThePolicyWillRefuseIsTheScenariosOwnBusiness) {

@@ -80,6 +80,20 @@ inline std::shared_ptr<const Policy> make_policy(const std::vector<LabelRow>& vm
   return policy;
 }
 
+// The same policy as the next version of another one, whose place it may take.
+inline std::shared_ptr<const Policy> following(const Policy& policy, const Policy& before) {
+  PolicyDef def = policy.def();
+  def.name = before.def().name;
+  def.version = {before.def().version.major, before.def().version.minor + 1};
+  def.from = {before.def().name, before.def().version};
+  sim::Findings findings;
+  auto next = Policy::compile(def, policy.mode(), policy.digest(), findings);
+  for (const auto& finding : findings.list()) {
+    if (finding.severity == sim::Severity::error) ADD_FAILURE() << to_text(finding);
+  }
+  return next;
+}
+
 // Seed 002 Fig. 3: control domain {MA, SU}, workloads {MA} and {SU}, disks of each. conflict: MA and SU exclude each other.
 inline std::shared_ptr<const Policy> figure3_policy(bool conflict = false) {
   return make_policy({{"system", {"MA", "SU"}, {"system"}}, {"ma", {"MA"}, {"MA"}}, {"su", {"SU"}, {"SU"}}},
@@ -234,6 +248,22 @@ class Lab {
     Action made = action(ActionKind::update_policy);
     made.policy = "policy";
     made.policy_index = index;
+    made.mode = mode;
+    return act(made);
+  }
+
+  Outcomes with_policy(ActionKind kind, std::uint32_t index, std::string_view mode = {},
+                       std::string_view group = {}) {
+    Action made = action(kind);
+    made.policy = "policy";
+    made.policy_index = index;
+    made.mode = mode;
+    made.group = group;
+    return act(made);
+  }
+  Outcomes relabel_vm(std::string_view on, std::string_view label, std::string_view mode = {}) {
+    Action made = action(ActionKind::relabel_vm, on);
+    made.label = label;
     made.mode = mode;
     return act(made);
   }

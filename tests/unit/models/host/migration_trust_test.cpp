@@ -192,7 +192,7 @@ TEST(MigrationRow, ThereIsOneForEveryMigrationThatWasTakenUp) {
 TEST(MigrationAndPolicy, AChangeThatWaitsForAMigrationDoesNotCostTheVmItsDevices) {
   auto setup = setup_of(figure3_policy(true), {host("h1"), host("h2")}, {vm("ma1", "ma", "h1", {"d1"})},
                         {disk("d1", "ma-disk", "MA figures")});
-  setup.policies.push_back(figure3_policy(false));
+  setup.policies.push_back(following(*figure3_policy(false), *setup.policies.front()));
   Lab lab(std::move(setup));
   lab.start("ma1");
   const auto moving = lab.begin(Lab::at_host(ActionKind::migrate_vm, "ma1", "h2"));

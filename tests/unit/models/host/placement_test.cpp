@@ -124,13 +124,14 @@ TEST(LifeCycleEntries, AnArrivalBesideARivalIsDenied) {
 // F-013
 TEST(LifeCycleEntries, AResumeIsDeniedWhenThePolicyChangedMeanwhile) {
   auto setup = hosts_and_vms();
-  setup.policies.push_back(make_policy({{"all", {"A", "B", "C"}, {"sys"}},
-                                        {"only-a", {"A"}, {"sys"}},
-                                        {"vm-ab", {"A", "B"}, {"sys"}},
-                                        {"vm-a", {"D"}, {"sys"}},
-                                        {"red", {"A"}, {"red"}},
-                                        {"blue", {"A"}, {"blue"}}},
-                                       {}, {{"red", "blue"}}));
+  setup.policies.push_back(following(*make_policy({{"all", {"A", "B", "C"}, {"sys"}},
+                                                   {"only-a", {"A"}, {"sys"}},
+                                                   {"vm-ab", {"A", "B"}, {"sys"}},
+                                                   {"vm-a", {"D"}, {"sys"}},
+                                                   {"red", {"A"}, {"red"}},
+                                                   {"blue", {"A"}, {"blue"}}},
+                                                  {}, {{"red", "blue"}}),
+                                     *setup.policies.front()));
   Lab lab(setup);
   lab.start("a", "wide");
   lab.suspend("a");

@@ -23,8 +23,8 @@ DatacenterSetup three_policies() {
   auto setup =
       setup_of(sharing(), {host("h1"), host("h2")},
                {vm("va", "a", "h1"), vm("vb", "b", "h1"), vm("vc", "a", "h2")}, {disk("data", "d", "bytes")});
-  setup.policies.push_back(apart());
-  setup.policies.push_back(rivals());
+  setup.policies.push_back(following(*apart(), *sharing()));
+  setup.policies.push_back(following(*rivals(), *sharing()));
   return setup;
 }
 
@@ -159,7 +159,7 @@ TEST(PolicyUpdate, CarriesARenamedLabelOver) {
   def.vm_labels[1].name = "a-renamed";
   sim::Findings findings;
   auto setup = three_policies();
-  setup.policies[1] = Policy::compile(def, PolicyMode::strict, Digest{}, findings);
+  setup.policies[1] = following(*Policy::compile(def, PolicyMode::strict, Digest{}, findings), *sharing());
   ASSERT_TRUE(setup.policies[1]);
   Lab lab(setup);
   lab.start("va");

@@ -269,7 +269,8 @@ TEST(TvdMembers, StayWhenAPolicyChangeRenamesTheLabel) {
     label.renamed_from = "ma";
   }
   sim::Findings findings;
-  setup.policies.push_back(Policy::compile(next, PolicyMode::strict, Digest{}, findings));
+  setup.policies.push_back(
+      following(*Policy::compile(next, PolicyMode::strict, Digest{}, findings), *setup.policies.front()));
   ASSERT_TRUE(setup.policies[1]);
   Lab lab(setup);
   ASSERT_TRUE(lab.act(making()).done());

@@ -89,12 +89,13 @@ TEST(VlanJoin, AVmThatMigratedIsReachedAtItsNewPlaceAtOnce) {
 DatacenterSetup apart_tomorrow() {
   auto setup = figure4();
   setup.vlans[0].label = "ma-host";
-  setup.policies.push_back(make_policy({{"system", {"MA", "SU", "NEW"}, {"system"}},
-                                        {"ma", {"NEW"}, {"MA"}},
-                                        {"su", {"SU"}, {"SU"}},
-                                        {"ma-host", {"MA"}, {"system"}},
-                                        {"su-host", {"SU"}, {"system"}}},
-                                       {{"ma-disk", {"MA"}, {}}, {"su-disk", {"SU"}, {}}}));
+  setup.policies.push_back(following(*make_policy({{"system", {"MA", "SU", "NEW"}, {"system"}},
+                                                   {"ma", {"NEW"}, {"MA"}},
+                                                   {"su", {"SU"}, {"SU"}},
+                                                   {"ma-host", {"MA"}, {"system"}},
+                                                   {"su-host", {"SU"}, {"system"}}},
+                                                  {{"ma-disk", {"MA"}, {}}, {"su-disk", {"SU"}, {}}}),
+                                     *setup.policies.front()));
   return setup;
 }
 
