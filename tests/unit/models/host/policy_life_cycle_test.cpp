@@ -280,7 +280,7 @@ TEST(PolicyAgreement, ACommandThatWaitedForTheChangeIsNotTakenForDivergence) {
 }
 
 // F-038
-TEST(PolicyStore, GivesTheVersionThatWasInForceAtATime) {
+TEST(StoredPolicies, GivesTheVersionThatWasInForceAtATime) {
   Lab lab(versions());
   const auto before = lab.engine.now();
   lab.settle(1_s);
@@ -298,7 +298,7 @@ TEST(PolicyStore, GivesTheVersionThatWasInForceAtATime) {
 }
 
 // F-038
-TEST(PolicyStore, ACallerWithoutARightIsDeniedAndTheDenialIsWrittenDown) {
+TEST(StoredPolicies, ACallerWithoutARightIsDeniedAndTheDenialIsWrittenDown) {
   auto setup = versions();
   setup.policy_rights = {{"auditor", "v0", "read"}, {"officer", "", "change"}};
   Lab lab(setup);
@@ -324,7 +324,7 @@ TEST(PolicyStore, ACallerWithoutARightIsDeniedAndTheDenialIsWrittenDown) {
 }
 
 // F-038
-TEST(PolicyStore, WithoutPrivilegeAnybodyReadsAndReplacesPolicies) {
+TEST(StoredPolicies, WithoutPrivilegeAnybodyReadsAndReplacesPolicies) {
   Lab lab(without(versions(), Control::privilege));
   Action read = Lab::action(ActionKind::get_policy);
   read.policy = "v0";
@@ -339,7 +339,7 @@ TEST(PolicyStore, WithoutPrivilegeAnybodyReadsAndReplacesPolicies) {
 }
 
 // F-038
-TEST(PolicyStore, EveryDecisionLeadsToAStoredPolicy) {
+TEST(StoredPolicies, EveryDecisionLeadsToAStoredPolicy) {
   auto setup = versions();
   setup.groups = {{"left", {"h1", "h2"}}, {"right", {"h3"}}};
   Lab lab(setup);
