@@ -76,11 +76,23 @@ void ask_resources(const World& world, const Machine& machine, sim::VmId vm, Lab
   }
   if (!world.network || !world.domains.vif[vm.value]) return;
   request.hook = Hook::vlan_join;
+  const Hypervisor& hypervisor = *machine.hypervisor;
   for (const std::uint16_t vid : world.network->vlans_of(vm)) {
     const Network::Vlan* vlan = world.network->vlan(vid);
+    // An interface may have a label of its own; the VM's stands for it when it is another than now.
+    const bool as_it_is = label == hypervisor.label_of(vm);
+    if (as_it_is && world.network->joins(hypervisor, vm, vid)) continue;
     request.object = vid;
     request.object_label = vlan ? vm_label(policy, vlan->label) : Policy::kUnlabelled;
+    const std::size_t before = blockers.size();
     ask(world, machine, request, fmt::format("vlan {}", vid), blockers);
+    if (!as_it_is || blockers.size() > before) continue;
+    const std::string subject(world.vm_name(vm)), of_vlan = vlan ? vlan->label : std::string();
+    blockers.push_back({machine.name, std::string(to_text(Hook::vlan_join)),
+                        std::string(to_text(Rule::vif_no_common_type)), subject, label_text(policy, label),
+                        fmt::format("vlan {}", vid), of_vlan,
+                        fmt::format("the interface of {} (label `{}`) may not join vlan {} (label `{}`).",
+                                    subject, label_text(policy, label), vid, of_vlan)});
   }
 }
 

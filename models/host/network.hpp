@@ -89,6 +89,9 @@ class Network {
   // The first broken invariant as a sentence, or "".
   std::string check() const;
 
+  // Would it be let in as things stand? Nothing is written down.
+  bool joins(const Hypervisor& hypervisor, VmId vm, std::uint16_t vid) const;
+
  private:
   void add_switches();
   void boot(Machine& machine);
@@ -102,8 +105,6 @@ class Network {
   Interface interface_of(const Hypervisor& hypervisor, VmId vm) const;
   Verdicted ask_to_join(Machine& machine, VmId vm, std::uint16_t vid, std::string_view name,
                         std::uint64_t correlation);
-  // The same answer with nothing written down.
-  bool joins(const Hypervisor& hypervisor, VmId vm, std::uint16_t vid) const;
   Request port_request(const Policy& policy, const Machine& machine, std::string_view label,
                        std::uint16_t vid) const;
   Verdicted decide_port(const Machine& machine, std::string_view label, std::uint16_t vid,
