@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/acm/explain.hpp"
+#include "models/acm/hypervisor_kind.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/network.hpp"
 #include "models/host/policy_store.hpp"
@@ -107,6 +108,26 @@ Request life_cycle(const World& world, const Machine& machine, sim::VmId vm, Lab
   return request;
 }
 
+// What this kind of hypervisor cannot do for the policy, or with it.
+void add_capability_blockers(const World& world, const Machine& machine, const Policy& next,
+                             std::vector<Monitor::Blocker>& blockers) {
+  const Monitor& monitor = machine.hypervisor->monitor();
+  const auto block = [&](Rule rule, Hook hook, std::string_view why) {
+    blockers.push_back({rule,
+                        hook,
+                        machine.dom0,
+                        {},
+                        fmt::format("{}: hypervisor {} of {} {}.", to_text(hook), to_text(monitor.kind()),
+                                    world.vm_name(machine.dom0), why),
+                        ~0U});
+  };
+  if (mediation(monitor.kind(), Hook::policy_update) == Mediation::absent)
+    block(Rule::operation_absent, Hook::policy_update, "keeps the policy that it booted with");
+  if (monitor.modes()[Control::capability] != ControlMode::on) return;
+  for (const Hook hook : missing_hooks(monitor.kind(), next, monitor.modes()))
+    block(Rule::hook_unmediated, hook, "asks no policy about this operation, which the new policy restricts");
+}
+
 bool of_the_wall(const Monitor::Blocker& blocker) { return blocker.rule == Rule::wall_conflict; }
 
 }  // namespace
@@ -117,8 +138,9 @@ Monitor::NameOf names(const World& world) {
 
 std::vector<ChangeBlocker> plan_update(const World& world, const Machine& machine, const Policy& next) {
   const LiveLinks live = live_links(world, machine);
-  return in_names(world, machine, live,
-                  machine.hypervisor->monitor().plan_update(next, live.links, names(world)));
+  auto blockers = machine.hypervisor->monitor().plan_update(next, live.links, names(world));
+  add_capability_blockers(world, machine, next, blockers);
+  return in_names(world, machine, live, blockers);
 }
 
 std::vector<ChangeBlocker> plan_relabel_vm(const World& world, const Machine& machine, sim::VmId vm,

@@ -37,6 +37,7 @@ THIRD_PARTY: dict[str, str] = {
     "simgrid/": r"sim/engine/flow_simgrid\.cpp",
     "xbt/": r"sim/engine/flow_simgrid\.cpp",
     "libtpms/": r"vtpm/device/(libtpms_device|tpm_library)\.cpp",
+    "selinux/": r"tests/bench/acm_peers\.cpp",
     "pugixml.hpp": r"models/acm_io/\w+\.cpp",
     "sqlite3.h": r"(sim/trace|models/attestation|scenarios)/(\w+/)?\w+\.cpp",
     "immintrin.h": r"models/acm/share_table\.cpp",
