@@ -55,7 +55,8 @@ struct Spec {
   std::vector<PolicySource> policies;
   std::map<std::string, std::string> controls;  // control name -> off | monitor | on; absent: on
   bool history = false, deny_all = false;
-  bool legacy_net = false;  // the network of Xen 3: every interface on one bridge of the control domain, unchecked
+  bool legacy_net =
+      false;  // the network of Xen 3: every interface on one bridge of the control domain, unchecked
   std::vector<LatticeSource> lattices;
   std::vector<HookPlace> placement;
   std::vector<models::HostSetup> hosts;

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
-from . import _core
+from . import _core, _spec_dict
 from .errors import Finding
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check(scenario: "Scenario", until: Optional[str] = None) -> List[Finding]:
         if findings is None:
             raise
         return own + list(findings)
-    rows = scenario._rows(_core.parse_duration(end, ""))[1]
+    rows = _spec_dict.rows(scenario, _core.parse_duration(end, ""))[1]
     found = json.loads(_core.check_text(json.dumps(spec), ""))
     names_used_twice = any(f.code == "TVD-102" for f in own)
     told = [_placed(Finding(**f), scenario._origins, rows) for f in found]

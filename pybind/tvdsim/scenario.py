@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
-from . import _check, _context, _policy_xml, _summary, things, units
+from . import _check, _context, _policy_xml, _spec_dict, _summary, things, units
 from .actions import Action, Attest, Happening, Named, Ref, Vid
 from .errors import Finding, InputError
 from .policy import Policy
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ._changes import ChangeCheck
     from .run import Run
 
-SPEC_VERSION = 1
 PolicyLike = Union[Policy, str, "os.PathLike[str]"]
 _Thing = Union[Host, Disk, Vm, Switch]
 _T = TypeVar("_T", Host, Disk, Vm, Switch)
@@ -350,40 +349,7 @@ class Scenario:
 
     def to_dict(self, until: Optional[str] = None) -> Dict[str, Any]:
         """The Spec as Python data; ``until`` bounds the recurring actions."""
-        end = 0 if until is None else units.duration(until, _place(), "until")
-        sources = self.policies
-        if not sources and (self._labels or self.conflicts):
-            sources = [(self.name, self._own_policy(), self.mode)]
-        return {
-            "tvdsim_spec": SPEC_VERSION, "name": self.name, "seed": self.seed, "until": units.duration_text(end),
-            "policies": [{"name": n, "xml": x, "mode": m, **self._binary(n)} for n, x, m in sources],
-            "controls": dict(sorted(self.controls.items())), "history": self.history, "deny_all": self.deny_all,
-            "legacy_net": self.legacy_net,
-            "lattices": [things.to_spec(t) for t in self.lattices],
-            "placement": [{"hook": hook, "point": point} for hook, point in self.placement.items()],
-            "hosts": [things.to_spec(t) for t in self.of(Host)],
-            "groups": [things.to_spec(t) for t in self.groups], "policy_rights": [things.to_spec(t) for t in self.policy_rights],
-            "disks": [things.to_spec(t) for t in self.of(Disk)],
-            "vms": [things.to_spec(t) for t in self.of(Vm)], "switches": [things.to_spec(t) for t in self.of(Switch)],
-            "vlans": [things.to_spec(t) for t in self.vlans], "images": [things.to_spec(t) for t in self.images],
-            "traffic": [things.to_spec(t) for t in self.flows], "tvds": [things.to_spec(t) for t in self.tvds],
-            "verifiers": list(self.verifiers), "auditor": self.auditor, "decision_log": self.decision_log, "max_evidence_age": units.duration_text(self._max_evidence_age),
-            "migration_rate": units.bit_rate_text(self._migration_rate),
-            "migration_max_rate": units.bit_rate_text(self._migration_max_rate),
-            "capture": self.capture, "tpm_workers": self.tpm_workers,
-            "faults": [things.to_spec(f) for f in self.faults],
-            "message_latency": units.duration_text(self._message_latency), "actions": self._rows(end)[0],
-        }
-
-    def _rows(self, end: int) -> Tuple[List[Dict[str, Any]], List[int]]:
-        """The story's rows in the order of time, and which entry of ``story`` each comes from."""
-        rows: List[Tuple[int, int, Dict[str, Any]]] = []
-        for entry, (first, period, action) in enumerate(self.story):
-            instants = range(first, end + 1, period) if period and end else (first,)
-            what = action.to_spec()
-            rows += [(when, entry, {"at": units.duration_text(when), **what}) for when in instants]
-        rows.sort(key=lambda row: row[:2])
-        return [row[2] for row in rows], [row[1] for row in rows]
+        return _spec_dict.of_scenario(self, 0 if until is None else units.duration(until, _place(), "until"))
 
     def to_spec(self, until: Optional[str] = None) -> str:
         """The Spec as JSON text: what ``tvdsim-run`` executes."""

@@ -112,7 +112,8 @@ TEST(CheckCapabilities, WithoutTheControlItIsAWarningAndTheRunGoesAhead) {
 
 // F-021
 TEST(CheckCapabilities, WhatAKindLacksIsAnErrorForWhatStandsAndAWarningForWhatHappens) {
-  EXPECT_EQ(brief(with([](Spec& s) { s.hosts[1].kind = HypervisorKind::phyp; })), Brief{"warning TVD-209 actions[2]"})
+  EXPECT_EQ(brief(with([](Spec& s) { s.hosts[1].kind = HypervisorKind::phyp; })),
+            Brief{"warning TVD-209 actions[2]"})
       << "vm2 leaves h2, which cannot ask about its target";
   const auto standing = with([](Spec& s) {
     s.hosts[1].kind = HypervisorKind::phyp;

@@ -136,7 +136,7 @@ TEST(DecisionPlace, WhatTheServiceDoesNotAnswerIsRefused) {
 // F-023
 TEST(BootPolicy, AHostWithoutItRefusesEverythingUntilAPolicyIsLoaded) {
   for (const auto& [state, rule] : {std::pair{BootPolicy::missing, Rule::boot_policy_missing},
-                                   std::pair{BootPolicy::corrupt, Rule::boot_policy_corrupt}}) {
+                                    std::pair{BootPolicy::corrupt, Rule::boot_policy_corrupt}}) {
     Monitor::Setup setup = Host::standard();
     setup.boot = state;
     Host host(tests::compile(tests::two_rivals()), setup);
