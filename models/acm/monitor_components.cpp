@@ -107,10 +107,15 @@ void Monitor::plan_components(const Policy& next, std::span<const Link> links, c
           said.says == PolicyComponent::Says::deny ? Rule::component_refuses : Rule::component_unlabelled;
       const std::string where = other.exists() ? fmt::format(" and {}", name_of(other)) : std::string{};
       blockers.push_back(
-          {rule, request.hook, subject, other,
+          {rule,
+           request.hook,
+           subject,
+           other,
            fmt::format("{} of {}{}, under policy `{}`: {}.", to_text(request.hook), name_of(subject), where,
                        next.def().name, component->words(request, said.reason)),
-           link});
+           link,
+           {},
+           {}});
     };
     for (const Running& vm : state_->running) {
       Request request;

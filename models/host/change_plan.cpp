@@ -119,7 +119,9 @@ void add_capability_blockers(const World& world, const Machine& machine, const P
                         {},
                         fmt::format("{}: hypervisor {} of {} {}.", to_text(hook), to_text(monitor.kind()),
                                     world.vm_name(machine.dom0), why),
-                        ~0U});
+                        ~0U,
+                        {},
+                        {}});
   };
   if (mediation(monitor.kind(), Hook::policy_update) == Mediation::absent)
     block(Rule::operation_absent, Hook::policy_update, "keeps the policy that it booted with");

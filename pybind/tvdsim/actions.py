@@ -119,7 +119,7 @@ class Send(Action):
 
 @dataclass(frozen=True)
 class Relay(Action):
-    """Passes what the VM was last sent on to another VM."""
+    """Passes what the VM was last sent on to another VM, through the page shared with it."""
 
     kind = "relay"
     vm: Ref
@@ -337,8 +337,8 @@ def Migrate(vm: Ref, to: Ref, *, principal: str = "") -> MigrateVm:
 def from_spec(row: Dict[str, object]) -> Action:
     """The action that a Spec row describes (its instant aside)."""
     cls = BY_KIND[str(row["action"])]
-    known = {f.name for f in fields(cls)}
-    return cls(**{k: v for k, v in row.items() if k in known})  # type: ignore[arg-type]
+    given = {f.name: row[f.name] for f in fields(cls) if f.name in row and not (row[f.name] == "" and f.default is None)}
+    return cls(**given)  # type: ignore[arg-type]
 
 
 def class_name(kind: str) -> str:

@@ -38,8 +38,8 @@ def test_a_dry_run_asks_at_an_instant() -> None:
 
 def test_it_gives_the_answer_of_the_run(tmp_path: Path) -> None:
     s = banks()
-    for mode in ("dry_run", "refuse"):
-        s.at("60 s", tvd.UpdatePolicy("next", mode=mode))
+    s.at("50 s", tvd.UpdatePolicy("next", mode="dry_run"))
+    s.at("60 s", tvd.UpdatePolicy("next", mode="refuse"))
     run = s.run(until="90 s", out=tmp_path / "run")
     told = [(r["result"], r["reason"]) for r in run.rows("commands") if r["action"] == "update_policy"]
     assert told[0] == told[1] and told[0][0] == "refused"
@@ -50,7 +50,11 @@ def test_it_gives_the_answer_of_the_run(tmp_path: Path) -> None:
 
 def test_labels_of_vms_and_hosts_and_starts_can_be_asked_about() -> None:
     s = banks()
-    assert not s.dry_run(tvd.RelabelVm("desk", "North"), at="60 s")
+    assert s.dry_run(tvd.RelabelVm("desk", "North"), at="60 s"), "the auditor may talk to either"
+    s.disk("books", label="South")
+    s.vm("clerk", label="South", on="h1", disks=["books"])
+    against = s.dry_run(tvd.RelabelVm("clerk", "North"), at="60 s")
+    assert not against and {b.rule for b in against.blockers} == {"wall_conflict", "resource_no_common_type"}
     assert s.dry_run(tvd.RelabelVm("desk", "South.Trading"), at="10 s")
     assert [b.rule for b in s.dry_run(tvd.RelabelHost("h1", "South"), at="10 s").blockers] == ["host_lacks_type"]
     s.vm("late", label="North", on="h1", start=False)
@@ -117,7 +121,8 @@ def test_each_decision_leads_to_a_stored_policy(tmp_path: Path) -> None:
     s.add_policy(NEXT, "next")
     s.vm("desk", label="South", on=s.host("h1"))
     s.at("30 s", tvd.UpdatePolicy("next"))
-    s.at("40 s", tvd.StopVm("desk"), tvd.StartVm("desk"))
+    s.at("40 s", tvd.StopVm("desk"))
+    s.at("50 s", tvd.StartVm("desk"))
     run = s.run(until="60 s", out=tmp_path / "run")
     stored = {r["epoch"]: (r["policy"], r["version"], r["digest"]) for r in run.rows("policies")}
     assert stored[0] == ("banks", "1.0", tvd.Policy.load(BANKS).digest)

@@ -43,6 +43,7 @@ DatacenterSetup three_hosts(sim::ControlModes modes) {
   setup.controls.set(Control::policy_chain, ControlMode::off);
   for (VmSetup& row : setup.vms) {
     row.vlans = {row.label == "blue" && row.name != "stray" ? 20u : 10u};
+    if (row.label == "green") row.vif_label = "red";  // of its two types, the one that its VLAN is of
     row.start = row.name == "r1" || row.name == "b1" || row.name == "t1";
   }
   SwitchSetup tor;

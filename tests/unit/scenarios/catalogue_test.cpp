@@ -41,10 +41,12 @@ TEST(Catalogue, AnActionListsWhichFieldsItNeeds) {
   for (const auto& action : all.find("actions")->items) {
     if (action.text_of("name") != "start_vm") continue;
     const auto& fields = action.find("fields")->items;
-    ASSERT_EQ(fields.size(), 2u);
+    ASSERT_EQ(fields.size(), 3u);
     EXPECT_TRUE(fields[0].find("required")->boolean);
     EXPECT_EQ(fields[1].text_of("name"), "host");
     EXPECT_FALSE(fields[1].find("required")->boolean);
+    EXPECT_EQ(fields[2].text_of("name"), "mode");
+    EXPECT_FALSE(fields[2].find("required")->boolean);
     return;
   }
   FAIL() << "start_vm is not among the actions";

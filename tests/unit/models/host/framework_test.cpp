@@ -164,6 +164,7 @@ TEST(Kinds, APolicyIsNotDeployedToAHostThatCannotEnforceOrTakeIt) {
   for (const auto kind : {HypervisorKind::vmware, HypervisorKind::l4, HypervisorKind::xen}) {
     auto setup = of_kinds(HypervisorKind::xen, kind);
     setup.policies = {wall_only, figure3_policy(true)};
+    setup.controls.set(Control::policy_chain, ControlMode::off);  // the two have one name and version
     Lab lab(setup);
     const Outcomes update = lab.update_policy(1);
     EXPECT_EQ(update.done(), kind == HypervisorKind::xen) << update.reason;
@@ -299,6 +300,7 @@ TEST(BootPolicies, WithoutTheControlRivalsRunThereUnderNoPolicy) {
 TEST(BootPolicies, APolicyChangeBringsAHostOneAndItGoesOnFromThere) {
   auto setup = booted(BootPolicy::missing);
   setup.policies.push_back(figure3_policy(true));
+  setup.controls.set(Control::policy_chain, ControlMode::off);  // the two have one name and version
   Lab lab(setup);
   EXPECT_TRUE(lab.start("ma1").refused());
   EXPECT_TRUE(lab.update_policy(1).done());
