@@ -26,12 +26,16 @@ std::string check_wall(const Machine& machine) {
   if (monitor.modes()[Control::wall] == ControlMode::off ||
       monitor.modes()[Control::rollback] != ControlMode::on)
     return {};
+  // What lost its label in a change of policy that nobody looked at has no place in the wall.
   std::vector<LabelId> labels;
-  for (const Monitor::Running& running : monitor.running()) labels.push_back(running.label);
+  const auto add = [&](LabelId label) {
+    if (label.value < monitor.policy().vm_labels()) labels.push_back(label);
+  };
+  for (const Monitor::Running& running : monitor.running()) add(running.label);
   // A place that is reserved counts as if its VM ran already.
   if (monitor.modes()[Control::reservation] == ControlMode::on) {
     for (const auto& domain : machine.hypervisor->domains()) {
-      if (!holds_place(domain.state)) labels.push_back(machine.hypervisor->label_of(domain.vm));
+      if (!holds_place(domain.state)) add(machine.hypervisor->label_of(domain.vm));
     }
   }
   const Wall rebuilt = Wall::rebuild(monitor.shared_policy(), labels);
