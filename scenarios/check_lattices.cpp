@@ -63,9 +63,9 @@ bool sound(CheckContext& context, const LatticeSource& lattice, const std::strin
 }
 
 // What stands at t = 0, asked as the monitors will ask it.
-class Standing {
+class LatticeStanding {
  public:
-  Standing(CheckContext& context, const Policy& policy, const PolicyComponent& component)
+  LatticeStanding(CheckContext& context, const Policy& policy, const PolicyComponent& component)
       : context_(context), policy_(policy), component_(component) {}
 
   void look_at(std::size_t index) {
@@ -118,7 +118,7 @@ void check_lattices(CheckContext& context) {
     const auto& lattice = context.spec.lattices[i];
     if (!sound(context, lattice, fmt::format("lattices[{}]", i)) || !context.active()) continue;
     const auto component = build_component(lattice)->bound_to(*context.active());
-    Standing standing(context, *context.active(), *component);
+    LatticeStanding standing(context, *context.active(), *component);
     for (std::size_t vm = 0; vm < context.spec.vms.size(); ++vm) standing.look_at(vm);
   }
 }
