@@ -2,7 +2,8 @@
 
 namespace tvdsim::models {
 
-HostGate::HostGate(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, const Monitor::Setup& setup)
+HostGate::HostGate(const std::shared_ptr<const Policy>& policy, PolicyEpoch epoch,
+                   const Monitor::Setup& setup)
     : monitor_(policy, epoch, setup), sharing_(*policy, epoch, setup.modes[Control::ste]) {}
 
 HostGate::Start HostGate::start(const Request& request) {

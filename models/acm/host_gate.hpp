@@ -31,7 +31,7 @@ namespace tvdsim::models {
 
 class HostGate {
  public:
-  HostGate(std::shared_ptr<const Policy> policy, PolicyEpoch epoch, const Monitor::Setup& setup);
+  HostGate(const std::shared_ptr<const Policy>& policy, PolicyEpoch epoch, const Monitor::Setup& setup);
   HostGate(const HostGate&) = delete;
 
   class [[nodiscard]] Start {

@@ -10,7 +10,8 @@ namespace tvdsim::models {
 
 namespace {
 
-enum Reason : std::uint16_t { kPermitted, kUnknown, kHost, kRead, kWrite };
+// Why, as the component's own number.
+constexpr std::uint16_t kPermitted = 0, kUnknown = 1, kHost = 2, kRead = 3, kWrite = 4;
 
 // On which side of each hook a host stands.
 enum class Side : std::uint8_t { neither, subject, object };
@@ -64,7 +65,7 @@ PolicyComponent::Answer Lattice::answer(const sim::Request& request) const noexc
   const LabelId subject = request.subject_label, object = request.object_label;
   const Row *one = row(subject), *other = row(object);
   if (!one || !other) return {Says::unknown, kUnknown};
-  const auto verdict = [](bool permitted, Reason reason) {
+  const auto verdict = [](bool permitted, std::uint16_t reason) {
     return permitted ? Answer{Says::permit, kPermitted} : Answer{Says::deny, reason};
   };
   switch (kHostSide[static_cast<std::size_t>(request.hook)]) {
