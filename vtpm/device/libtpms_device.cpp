@@ -82,6 +82,8 @@ std::string_view library_code(TPM_RESULT code) {
       return "TPM_INVALID_STRUCTURE";
     case TPM_RETRY:
       return "TPM_RETRY";
+    case TPM_BAD_LOCALITY:
+      return "TPM_BAD_LOCALITY";
     default:
       return describe(code).name;
   }
@@ -188,6 +190,15 @@ Bytes LibtpmsDevice::process(std::span<const std::uint8_t> command) {
   std::uint32_t size = 0;
   demand(lib_.process(size, writable), "executing a command");
   return Bytes(lib_.response, lib_.response + size);
+}
+
+bool LibtpmsDevice::signal(TpmSignal signal, std::span<const std::uint8_t> data) {
+  const Visit visit(lib_);
+  bool mark = true;
+  const std::uint32_t code = lib_.signal(signal, data, mark);
+  if (code == TPM_BAD_LOCALITY) return false;
+  demand(code, "signalling to a TPM");
+  return mark;
 }
 
 }  // namespace tvdsim::vtpm

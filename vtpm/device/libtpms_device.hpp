@@ -27,6 +27,8 @@ class LibtpmsDevice {
   Bytes permanent_state();
   Bytes running_state();
   Bytes process(std::span<const std::uint8_t> command);
+  // Of `established`: the mark. Of the others: did the TPM take it? Only a wrong locality makes it refuse.
+  bool signal(TpmSignal signal, std::span<const std::uint8_t> data);
 
  private:
   Bytes take_state(int type, std::string_view doing);

@@ -222,6 +222,17 @@ void TpmFleet::power_cycle(TpmId id, CommandContext context) {
   tpm.state.running.clear();
 }
 
+bool TpmFleet::signal(TpmId id, TpmSignal signal, std::span<const std::uint8_t> data,
+                      CommandContext context) {
+  Home& home = impl_->home(id);
+  const Home::Entry entry(home);
+  Tpm& tpm = impl_->find(id, "signalling");
+  home.seat(tpm, context.now);
+  tpm.stream.begin(kParking);
+  const TpmSurroundings here(tpm.stream, context.now, context.locality);
+  return home.device().signal(signal, data);
+}
+
 TpmState TpmFleet::save(TpmId id) {
   Home& home = impl_->home(id);
   const Home::Entry entry(home);

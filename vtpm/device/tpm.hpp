@@ -36,6 +36,9 @@ namespace tvdsim::vtpm {
 
 using TpmId = sim::Id<struct TpmTag>;
 
+// What reaches a TPM beside its commands: a dynamic launch that hashes code into PCR 17, and the mark that one happened.
+enum class TpmSignal : std::uint8_t { hash_start, hash_data, hash_end, established, reset_established };
+
 // All there is of a TPM, as it travels in a migration or lies in a snapshot.
 struct TpmState {
   std::vector<std::uint8_t> permanent;  // seeds, NV, persistent keys: what survives power-off
@@ -75,6 +78,11 @@ class TpmFleet {
                                     CommandContext context = {});
   // _TPM_Init: power off and on again. PCRs and sessions go, NV and hierarchies stay; wants TPM2_Startup next.
   void power_cycle(TpmId tpm, CommandContext context = {});
+
+  // Of TpmSignal::established: the mark; of the others: did the TPM take it? It refuses a reset of the mark that comes from
+  // another locality than 3 or 4.
+  bool signal(TpmId tpm, TpmSignal signal, std::span<const std::uint8_t> data = {},
+              CommandContext context = {});
 
   TpmState save(TpmId tpm);
   // Replaces this TPM by the saved one. WorldError: "state_digest" when the digest does not match, "state_empty" when there

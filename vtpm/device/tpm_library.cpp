@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <libtpms/tpm_library.h>
+#include <libtpms/tpm_tis.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <mutex>
 
 #include "sim/base/error.hpp"
+#include "vtpm/device/tpm.hpp"
 #include "vtpm/device/tpm_surroundings.hpp"
 
 namespace tvdsim::vtpm {
@@ -22,6 +24,11 @@ struct LibtpmsFunctions {
   decltype(&TPMLIB_Process) process = &TPMLIB_Process;
   decltype(&TPMLIB_GetState) get_state = &TPMLIB_GetState;
   decltype(&TPMLIB_SetState) set_state = &TPMLIB_SetState;
+  decltype(&TPM_IO_Hash_Start) hash_start = &TPM_IO_Hash_Start;
+  decltype(&TPM_IO_Hash_Data) hash_data = &TPM_IO_Hash_Data;
+  decltype(&TPM_IO_Hash_End) hash_end = &TPM_IO_Hash_End;
+  decltype(&TPM_IO_TpmEstablished_Get) established = &TPM_IO_TpmEstablished_Get;
+  decltype(&TPM_IO_TpmEstablished_Reset) reset_established = &TPM_IO_TpmEstablished_Reset;
 };
 
 namespace {
@@ -90,6 +97,11 @@ std::unique_ptr<TpmLibrary> load() {
                      find(object, "TPMLIB_Process", functions->process) &&
                      find(object, "TPMLIB_GetState", functions->get_state) &&
                      find(object, "TPMLIB_SetState", functions->set_state) &&
+                     find(object, "TPM_IO_Hash_Start", functions->hash_start) &&
+                     find(object, "TPM_IO_Hash_Data", functions->hash_data) &&
+                     find(object, "TPM_IO_Hash_End", functions->hash_end) &&
+                     find(object, "TPM_IO_TpmEstablished_Get", functions->established) &&
+                     find(object, "TPM_IO_TpmEstablished_Reset", functions->reset_established) &&
                      find(object, "tvdsim_tpm_set_hooks", set_hooks);
   if (!whole) return nullptr;
   const Hooks hooks{&TpmSurroundings::random, &TpmSurroundings::now_ns};
@@ -130,6 +142,25 @@ std::uint32_t TpmLibrary::get_state(int type, unsigned char** state, std::uint32
 std::uint32_t TpmLibrary::set_state(int type, std::span<const std::uint8_t> state) {
   return call->set_state(static_cast<TPMLIB_StateType>(type), state.data(),
                          static_cast<std::uint32_t>(state.size()));
+}
+
+std::uint32_t TpmLibrary::signal(TpmSignal signal, std::span<const std::uint8_t> data, bool& mark) {
+  switch (signal) {
+    case TpmSignal::hash_start:
+      return call->hash_start();
+    case TpmSignal::hash_data:
+      return call->hash_data(data.data(), static_cast<std::uint32_t>(data.size()));
+    case TpmSignal::hash_end:
+      return call->hash_end();
+    case TpmSignal::reset_established:
+      return call->reset_established();
+    case TpmSignal::established:
+      break;
+  }
+  TPM_BOOL is = 0;
+  const std::uint32_t code = call->established(&is);
+  mark = is != 0;
+  return code;
 }
 
 bool TpmLibrary::private_copies() noexcept {

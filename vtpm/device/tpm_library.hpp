@@ -22,6 +22,8 @@ namespace tvdsim::vtpm {
 
 struct LibtpmsFunctions;  // as tpm_library.h declares them
 
+enum class TpmSignal : std::uint8_t;  // vtpm/device/tpm.hpp
+
 struct TpmLibrary {
   bool stock = false;
   const LibtpmsFunctions* call = nullptr;
@@ -35,6 +37,8 @@ struct TpmLibrary {
                         std::vector<std::uint8_t>& command);  // the answer lies in `response`
   std::uint32_t get_state(int type, unsigned char** state, std::uint32_t* size);
   std::uint32_t set_state(int type, std::span<const std::uint8_t> state);
+  std::uint32_t signal(TpmSignal signal, std::span<const std::uint8_t> data,
+                       bool& mark);  // `mark`: of `established`
 
   // What its user keeps beside it.
   std::vector<std::uint8_t> permall;  // the library's only file
