@@ -40,6 +40,10 @@ std::vector<std::uint8_t> get_random_command(std::uint16_t bytes) {
   return Command(kNoSessions, 0x17b).u16(bytes).take();
 }
 
+std::vector<std::uint8_t> stir_random_command(std::span<const std::uint8_t> bytes) {
+  return Command(kNoSessions, 0x146).sized(bytes).take();
+}
+
 std::uint32_t response_code(std::span<const std::uint8_t> response) {
   Response r(response, "a TPM command");
   r.take(6);

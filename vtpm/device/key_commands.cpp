@@ -89,6 +89,12 @@ Bytes quote_command(std::uint32_t key, std::span<const std::uint8_t> nonce,
 
 Bytes flush_command(std::uint32_t handle) { return Command(kNoSessions, 0x165).u32(handle).take(); }
 
+Bytes change_eps_command() {
+  return Command(kSessions, 0x124).u32(kPlatformHierarchy).empty_password().take();
+}
+Bytes change_pps_command() {
+  return Command(kSessions, 0x125).u32(kPlatformHierarchy).empty_password().take();
+}
 Bytes clear_command() { return Command(kSessions, 0x126).u32(kPlatformHierarchy).empty_password().take(); }
 
 AttestationKey read_key_response(std::span<const std::uint8_t> response) {

@@ -47,7 +47,9 @@ std::vector<std::uint8_t> create_attestation_key_command();
 std::vector<std::uint8_t> quote_command(std::uint32_t key, std::span<const std::uint8_t> nonce,
                                         std::span<const BankSelection> selection);
 std::vector<std::uint8_t> flush_command(std::uint32_t handle);
-std::vector<std::uint8_t> clear_command();  // platform hierarchy: new storage seed
+std::vector<std::uint8_t> clear_command();       // platform hierarchy: new storage seed
+std::vector<std::uint8_t> change_eps_command();  // new endorsement seed
+std::vector<std::uint8_t> change_pps_command();  // new platform seed
 
 AttestationKey read_key_response(std::span<const std::uint8_t> response);
 QuoteBytes read_quote_response(std::span<const std::uint8_t> response);

@@ -118,6 +118,7 @@ void LibtpmsDevice::drop_cached_state() {
 // Sets the copy up once; what a sound TPM's permanent state is, is kept to clean the globals after a bad blob.
 void LibtpmsDevice::set_up() {
   if (!lib_.sound.empty()) return;
+  const Visit visit(lib_);
   demand(lib_.choose_version(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
   libtpms_callbacks callbacks{sizeof(libtpms_callbacks),
                               nvram_init,
@@ -129,7 +130,7 @@ void LibtpmsDevice::set_up() {
                               io_presence};
   demand(lib_.register_callbacks(&callbacks), "registering callbacks");
   // A stream of nobody's: the first visitor's own must not depend on being the first.
-  TpmStream nobody(0, "");
+  TpmStream nobody(stream_key(0, ""), 0);
   const TpmSurroundings here(nobody, {}, 0);
   demand(lib_.main_init(), "manufacturing the first TPM");
   lib_.sound = take_state(TPMLIB_STATE_PERMANENT, "reading the first TPM's state");

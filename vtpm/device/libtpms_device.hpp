@@ -20,6 +20,7 @@ class LibtpmsDevice {
 
   explicit LibtpmsDevice(TpmLibrary& library) : lib_(library) {}
 
+  void set_up();                 // what a copy needs once, before the first power-on, which else does it
   void power_on_manufactured();  // a new TPM, never used before
   // Without `running` the TPM comes up as after a power cut.
   void power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running);
@@ -34,7 +35,6 @@ class LibtpmsDevice {
   Bytes take_state(int type, std::string_view doing);
   void give_state(int type, std::span<const std::uint8_t> state, std::string_view doing);
   void drop_cached_state();
-  void set_up();
   void clean_after_bad_state();
 
   TpmLibrary& lib_;

@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "sim/base/error.hpp"
+#include "vtpm/device/segment_delta.hpp"
 #include "vtpm/device/tpm.hpp"
 #include "vtpm/device/tpm_surroundings.hpp"
 
@@ -29,6 +30,8 @@ struct LibtpmsFunctions {
   decltype(&TPM_IO_Hash_End) hash_end = &TPM_IO_Hash_End;
   decltype(&TPM_IO_TpmEstablished_Get) established = &TPM_IO_TpmEstablished_Get;
   decltype(&TPM_IO_TpmEstablished_Reset) reset_established = &TPM_IO_TpmEstablished_Reset;
+  void (*forget)() = nullptr;  // of a private copy
+  void (*fail)(int) = nullptr;
 };
 
 namespace {
@@ -102,11 +105,15 @@ std::unique_ptr<TpmLibrary> load() {
                      find(object, "TPM_IO_Hash_End", functions->hash_end) &&
                      find(object, "TPM_IO_TpmEstablished_Get", functions->established) &&
                      find(object, "TPM_IO_TpmEstablished_Reset", functions->reset_established) &&
+                     find(object, "tvdsim_tpm_forget", functions->forget) &&
+                     find(object, "tvdsim_tpm_fail", functions->fail) &&
                      find(object, "tvdsim_tpm_set_hooks", set_hooks);
   if (!whole) return nullptr;
   const Hooks hooks{&TpmSurroundings::random, &TpmSurroundings::now_ns};
   set_hooks(&hooks);
   auto copy = std::make_unique<TpmLibrary>();
+  copy->segment = writable_segment(object);
+  copy->loaded.assign(copy->segment.begin(), copy->segment.end());
   copy->call = functions.release();  // lives as long as the copy: as the process
   return copy;
 }
@@ -161,6 +168,14 @@ std::uint32_t TpmLibrary::signal(TpmSignal signal, std::span<const std::uint8_t>
   const std::uint32_t code = call->established(&is);
   mark = is != 0;
   return code;
+}
+
+void TpmLibrary::forget() noexcept {
+  if (call->forget) call->forget();
+}
+bool TpmLibrary::can_fail() const noexcept { return call->fail != nullptr; }
+void TpmLibrary::fail(bool fails) noexcept {
+  if (call->fail) call->fail(fails ? 1 : 0);
 }
 
 bool TpmLibrary::private_copies() noexcept {

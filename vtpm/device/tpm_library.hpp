@@ -40,12 +40,22 @@ struct TpmLibrary {
   std::uint32_t signal(TpmSignal signal, std::span<const std::uint8_t> data,
                        bool& mark);  // `mark`: of `established`
 
+  // Of a private copy alone: its writable data, what RSA keeps outside of it given back, the TPM in failure mode or out of it.
+  std::span<std::uint8_t> segment;
+  void forget() noexcept;
+  bool can_fail() const noexcept;
+  void fail(bool fails) noexcept;
+
   // What its user keeps beside it.
   std::vector<std::uint8_t> permall;  // the library's only file
   std::vector<std::uint8_t> sound;    // permanent state of a sound TPM, once it is set up
   unsigned char* response = nullptr;  // grown by the library, reused, never given back
   std::uint32_t capacity = 0;
-  const void* holder = nullptr;  // whose TPM is in it; null: powered off
+  void* holder = nullptr;  // whose TPM is in it
+  // Of `segment`: as it was loaded; with a TPM of nobody's powered on, once that was taken; and how the library powered off
+  // differs from that.
+  std::vector<std::uint8_t> loaded, image, off;
+  bool at_image = false;  // `segment` is `image`; else, without a holder, the library is powered off
   std::atomic_flag entered = ATOMIC_FLAG_INIT;
 
   // Can this process have private copies? Decided once: the object must be there, load, and agree with a self-test.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "sim/base/error.hpp"
@@ -19,14 +20,16 @@ constexpr std::int64_t kBegin_ns =
 
 thread_local TpmSurroundings* current = nullptr;
 
-void sha256(const std::vector<std::uint8_t>& bytes, std::array<std::uint8_t, 32>& out) {
+TpmKey sha256(std::span<const std::uint8_t> bytes) {
+  TpmKey out;
   TVDSIM_ASSERT(EVP_Digest(bytes.data(), bytes.size(), out.data(), nullptr, EVP_sha256(), nullptr) == 1,
                 "OpenSSL has SHA-256");
+  return out;
 }
 
-void append(std::vector<std::uint8_t>& bytes, std::uint64_t number) {
-  for (unsigned shift = 0; shift < 64; shift += 8)
-    bytes.push_back(static_cast<std::uint8_t>(number >> shift));
+std::uint8_t* put(std::uint8_t* at, std::uint64_t number) {
+  for (unsigned shift = 0; shift < 64; shift += 8) *at++ = static_cast<std::uint8_t>(number >> shift);
+  return at;
 }
 
 int openssl_bytes(unsigned char* bytes, int size) {
@@ -43,26 +46,18 @@ void openssl_cleanup() {}
 
 }  // namespace
 
-TpmStream::TpmStream(std::uint64_t seed, std::string_view name) {
-  std::vector<std::uint8_t> bytes;
-  append(bytes, seed);
-  bytes.insert(bytes.end(), name.begin(), name.end());
-  sha256(bytes, key_);
-}
-
-void TpmStream::begin(std::uint64_t command) noexcept {
-  command_ = command;
-  counter_ = 0;
-  used_ = block_.size();
+TpmKey stream_key(std::uint64_t seed, std::string_view name) {
+  std::vector<std::uint8_t> bytes(8 + name.size());
+  std::copy(name.begin(), name.end(), put(bytes.data(), seed));
+  return sha256(bytes);
 }
 
 void TpmStream::draw(std::uint8_t* bytes, std::size_t size) {
   while (size > 0) {
     if (used_ == block_.size()) {
-      std::vector<std::uint8_t> input(key_.begin(), key_.end());
-      append(input, command_);
-      append(input, counter_++);
-      sha256(input, block_);
+      std::array<std::uint8_t, 48> input;
+      put(put(std::copy(key_.begin(), key_.end(), input.data()), command_), counter_++);
+      block_ = sha256(input);
       used_ = 0;
     }
     const std::size_t n = std::min(size, block_.size() - used_);

@@ -3,8 +3,8 @@
 // Keys, nonces of signatures and blinding come from OpenSSL's generator, not the TPM's: while a TPM is current on this thread,
 // OpenSSL draws from that TPM's stream too, everywhere else from its own generator as before.
 //
-//   TpmStream stream(7, "h1");                         // seed and name
-//   stream.begin(12);                                  // its 12th command
+//   const TpmKey key = stream_key(7, "h1");            // seed and name
+//   TpmStream stream(key, 12);                         // its 12th command
 //   { const TpmSurroundings here(stream, now, 0); …execute…; }
 //
 // Invariant  one seed, name and number of the command, one sequence of bytes, whatever other TPMs, threads and visits do; what
@@ -22,14 +22,18 @@
 
 namespace tvdsim::vtpm {
 
+// All that a TPM keeps of its stream between visits.
+using TpmKey = std::array<std::uint8_t, 32>;
+TpmKey stream_key(std::uint64_t seed, std::string_view name);
+
 class TpmStream {
  public:
-  TpmStream(std::uint64_t seed, std::string_view name);
-  void begin(std::uint64_t command) noexcept;  // the sequence of that command starts
+  TpmStream(const TpmKey& key, std::uint64_t command) noexcept : key_(key), command_(command) {}
   void draw(std::uint8_t* bytes, std::size_t size);
 
  private:
-  std::array<std::uint8_t, 32> key_{}, block_{};
+  TpmKey key_;
+  std::array<std::uint8_t, 32> block_;  // read where it was drawn alone
   std::uint64_t command_ = 0, counter_ = 0;
   std::size_t used_ = 32;  // of the block
 };

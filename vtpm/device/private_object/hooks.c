@@ -7,12 +7,16 @@
 // And it knows P-256 when it sees its numbers: libtpms builds each curve from numbers, which keeps OpenSSL from using the code that
 // it has for this one. Same keys, same signatures, a quarter of the time.
 //
+// What it remembers for itself lies on the heap: its owner may put the copy's data back to what it was at another moment
+// (vtpm/device/segment_parking.hpp), and that is for the TPM's data alone.
+//
 // Without an owner's functions the copy behaves as the stock library: OpenSSL's randomness and the machine's clocks.
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
 #include <openssl/rand.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -58,12 +62,32 @@ clock_t __wrap_clock(void) {
 // The archive refers to stderr in a way that a shared object cannot; this is its own.
 extern FILE* __real_stderr;
 FILE* __wrap_stderr __attribute__((visibility("hidden")));
-__attribute__((constructor)) static void take_stderr(void) { __wrap_stderr = __real_stderr; }
 
 // One bit per algorithm, as libtpms keeps them: what still is to be tested, for the TPM and for the command under way.
 enum { kVectorBytes = 9 };
 extern unsigned char g_toTest[];
-static unsigned char tested[kVectorBytes];
+
+// What the copy remembers, whichever TPM sits in it. A copy belongs to one thread.
+static struct memory {
+  unsigned char tested[kVectorBytes];
+  EC_GROUP* group;  // the numbers of P-256, taken once from OpenSSL's own curve
+  BIGNUM *p, *a, *b;
+}* memory;
+
+__attribute__((constructor)) static void begin(void) {
+  __wrap_stderr = __real_stderr;
+  memory = calloc(1, sizeof *memory);
+  if (memory == NULL) abort();
+}
+
+// Powers of modular exponentiations that RSA keeps on the heap: nothing but speed is lost with them.
+void ExpDCacheFree(void);
+void tvdsim_tpm_forget(void) { ExpDCacheFree(); }
+
+// Failure mode, as a self-test that fails leads to: from then on the TPM answers TPM_RC_FAILURE. 0 ends it, which no real TPM
+// does without losing power: it is for whoever writes the TPM's state down.
+extern int g_inFailureMode;
+void tvdsim_tpm_fail(int fails) { g_inFailureMode = fails; }
 
 uint32_t __real_TestAlgorithm(uint16_t algorithm, void* to_test);
 
@@ -71,32 +95,26 @@ uint32_t __wrap_TestAlgorithm(uint16_t algorithm, void* to_test) {
   unsigned char* asked = to_test;
   const unsigned byte = algorithm / 8u, bit = 1u << algorithm % 8u;
   if (byte >= kVectorBytes || asked == NULL) return __real_TestAlgorithm(algorithm, to_test);
-  if (tested[byte] & bit) {
+  if (memory->tested[byte] & bit) {
     g_toTest[byte] &= (unsigned char)~bit;
     asked[byte] &= (unsigned char)~bit;
     return 0;
   }
   const uint32_t code = __real_TestAlgorithm(algorithm, to_test);
-  if (code == 0) tested[byte] |= (unsigned char)bit;
+  if (code == 0) memory->tested[byte] |= (unsigned char)bit;
   return code;
 }
-
-// The numbers of P-256, taken once from OpenSSL's own curve. A copy belongs to one thread.
-static struct {
-  EC_GROUP* group;
-  BIGNUM *p, *a, *b;
-} p256;
 
 EC_GROUP* __real_EC_GROUP_new_curve_GFp(const BIGNUM* p, const BIGNUM* a, const BIGNUM* b, BN_CTX* context);
 int __real_EC_GROUP_set_generator(EC_GROUP* group, const EC_POINT* generator, const BIGNUM* order,
                                   const BIGNUM* cofactor);
 
 static int know_p256(BN_CTX* context) {
-  if (p256.group) return 1;
+  if (memory->group) return 1;
   BIGNUM *p = BN_new(), *a = BN_new(), *b = BN_new();
   EC_GROUP* group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
   if (p && a && b && group && EC_GROUP_get_curve(group, p, a, b, context) == 1) {
-    p256.p = p, p256.a = a, p256.b = b, p256.group = group;
+    memory->p = p, memory->a = a, memory->b = b, memory->group = group;
     return 1;
   }
   BN_free(p), BN_free(a), BN_free(b);
@@ -105,8 +123,8 @@ static int know_p256(BN_CTX* context) {
 }
 
 EC_GROUP* __wrap_EC_GROUP_new_curve_GFp(const BIGNUM* p, const BIGNUM* a, const BIGNUM* b, BN_CTX* context) {
-  if (know_p256(context) && BN_cmp(p, p256.p) == 0 && BN_cmp(a, p256.a) == 0 && BN_cmp(b, p256.b) == 0)
-    return EC_GROUP_dup(p256.group);
+  if (know_p256(context) && BN_cmp(p, memory->p) == 0 && BN_cmp(a, memory->a) == 0 && BN_cmp(b, memory->b) == 0)
+    return EC_GROUP_dup(memory->group);
   return __real_EC_GROUP_new_curve_GFp(p, a, b, context);
 }
 
