@@ -59,6 +59,7 @@ void check_spec(const Spec& spec, std::string_view where, sim::Findings& finding
   check_placement(context);
   check_capabilities(context);
   check_lattices(context);
+  check_chains(context);
   check_actions(context);
   check_plan(context);
 }

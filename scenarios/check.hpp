@@ -56,6 +56,7 @@ void check_placement(CheckContext& context);  // what stands at t = 0 is allowed
 void check_capabilities(
     CheckContext& context);  // what each kind of hypervisor can do, where hooks are decided, what hosts boot
 void check_lattices(CheckContext& context);  // levels, and what stands at t = 0 against them
+void check_chains(CheckContext& context);    // who could pass on what to whom
 void check_actions(CheckContext& context);   // what shall happen can be asked for
 
 // What the parts above share.

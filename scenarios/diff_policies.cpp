@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "models/acm/carried_labels.hpp"
 #include "models/acm/monitor.hpp"
 #include "models/acm/wall.hpp"
 #include "models/acm_io/canonical.hpp"
@@ -24,7 +25,8 @@ struct Answer {
 // One of the two policies, asked by the names that the inventory uses.
 class Side {
  public:
-  Side(const Policy& policy, const Policy& other) : policy_(policy), other_(other) {}
+  Side(const Policy& policy, const Policy& other)
+      : policy_(policy), other_(other), from_other_(other, policy) {}
 
   // A label that was renamed on the way is found under its new name.
   LabelId find(const std::string& name, Kind kind) const {
@@ -35,7 +37,7 @@ class Side {
     if (kind == Kind::host && name.empty()) return Policy::kBootstrap;
     if (const auto here = in(policy_); here.exists()) return here;
     const auto there = in(other_);
-    return there.exists() ? models::carried_over(other_, there, policy_) : LabelId::none();
+    return there.exists() ? from_other_[there] : LabelId::none();
   }
 
   Answer shares(LabelId a, LabelId b) const {
@@ -81,6 +83,7 @@ class Side {
 
   const Policy& policy_;
   const Policy& other_;
+  models::CarriedLabels from_other_;
 };
 
 // The things of one kind, gathered by label: a question is asked once per pair of labels.

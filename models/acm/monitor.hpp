@@ -187,14 +187,14 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
   bool unlabelled(LabelId label) const noexcept;
   VmId blocker(std::uint32_t set, std::uint32_t type, bool from_history) const noexcept;
   Decision decision(Hook hook, Verdict verdict, const Answer& answer) const noexcept;
-  void plan_components(const Policy& next, std::span<const Link> links, const NameOf& name_of,
-                       std::vector<Blocker>& blockers) const;
-  struct Change;  // of a policy or of a label: monitor_plan.cpp
+  struct Change;  // of a policy or of a label: monitor_change.hpp
   std::vector<Running> present(bool arriving) const;
   void plan_authorization(const Change& change, std::span<const Running> vms,
                           std::vector<Blocker>& blockers) const;
   void plan_wall(const Change& change, std::span<const Running> vms, std::vector<Blocker>& blockers) const;
   void plan_links(const Change& change, std::span<const Link> links, std::vector<Blocker>& blockers) const;
+  void plan_components(const Change& change, std::span<const Link> links,
+                       std::vector<Blocker>& blockers) const;
 
   std::shared_ptr<const Policy> policy_;
   PolicyEpoch epoch_;
@@ -206,8 +206,5 @@ class Monitor final : public sim::Guard, private sim::TicketKeeper {
 
 // The controls that a hook asks, in their order; none: a fact decides it.
 std::span<const Control> controls_asked(Hook hook) noexcept;
-
-// The label of the same name (or renamed from it) in another policy; none() when it is gone.
-LabelId carried_over(const Policy& from, LabelId label, const Policy& to) noexcept;
 
 }  // namespace tvdsim::models

@@ -1,7 +1,7 @@
 // What is asked beside the controls of a hook: the host's own state before them, policy components after them.
 #include <fmt/format.h>
 
-#include "models/acm/monitor.hpp"
+#include "models/acm/monitor_change.hpp"
 #include "models/acm/monitor_state.hpp"
 
 namespace tvdsim::models {
@@ -93,26 +93,26 @@ void Monitor::component_rows(const Request& request, const Decision& made, bool 
   }
 }
 
-void Monitor::plan_components(const Policy& next, std::span<const Link> links, const NameOf& name_of,
+void Monitor::plan_components(const Change& change, std::span<const Link> links,
                               std::vector<Blocker>& blockers) const {
   if (setup_.modes[Control::component] != ControlMode::on) return;
-  const LabelId host = carried_over(*policy_, setup_.host_label, next);
   for (const auto& plugged : setup_.components) {
-    const auto component = plugged->bound_to(next);
+    const auto component = plugged->bound_to(change.next);
     const auto look = [&](Request request, VmId subject, VmId other, std::uint32_t link) {
       if (!request.subject_label.exists() || !request.object_label.exists()) return;  // blocks already
       const auto said = component->answer(request);
       if (said.says == PolicyComponent::Says::permit || said.says == PolicyComponent::Says::nothing) return;
       const Rule rule =
           said.says == PolicyComponent::Says::deny ? Rule::component_refuses : Rule::component_unlabelled;
-      const std::string where = other.exists() ? fmt::format(" and {}", name_of(other)) : std::string{};
+      const std::string where =
+          other.exists() ? fmt::format(" and {}", change.name_of(other)) : std::string{};
       blockers.push_back(
           {rule,
            request.hook,
            subject,
            other,
-           fmt::format("{} of {}{}, under policy `{}`: {}.", to_text(request.hook), name_of(subject), where,
-                       next.def().name, component->words(request, said.reason)),
+           fmt::format("{} of {}{}, under policy `{}`: {}.", to_text(request.hook), change.name_of(subject),
+                       where, change.next.def().name, component->words(request, said.reason)),
            link,
            {},
            {}});
@@ -120,15 +120,15 @@ void Monitor::plan_components(const Policy& next, std::span<const Link> links, c
     for (const Running& vm : state_->running) {
       Request request;
       request.hook = Hook::vm_start;
-      request.subject_label = carried_over(*policy_, vm.label, next);
-      request.object_label = host;
+      request.subject_label = change.after(vm.vm, vm.label);
+      request.object_label = change.host;
       look(request, vm.vm, {}, ~0U);
     }
     for (std::uint32_t i = 0; i < links.size(); ++i) {
       Request request;
       request.hook = links[i].hook;
-      request.subject_label = carried_over(*policy_, links[i].subject_label, next);
-      request.object_label = carried_over(*policy_, links[i].object_label, next);
+      request.subject_label = change.after(links[i].subject, links[i].subject_label);
+      request.object_label = change.after(links[i].object, links[i].object_label);
       look(request, links[i].subject, links[i].object, i);
     }
   }

@@ -5,10 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "models/acm/explain.hpp"
-#include "models/acm/monitor.hpp"
+#include "models/acm/monitor_change.hpp"
 #include "models/acm/monitor_state.hpp"
 
 namespace tvdsim::models {
@@ -21,84 +20,7 @@ std::string name_in(const Policy& policy, LabelId label) {
   return label.value < policy.labels() ? std::string(policy.label_name(label)) : std::string();
 }
 
-std::string quoted(const Policy& policy, LabelId label) {
-  return label.value < policy.labels() ? fmt::format("`{}`", policy.label_name(label))
-                                       : std::string("(none)");
-}
-
-// The labels of one policy in another, each by its index; what carried_over() says of each.
-std::vector<LabelId> carried_labels(const Policy& from, const Policy& to) {
-  struct Names {
-    std::unordered_map<std::string_view, std::string_view> renamed, same;
-  };
-  const auto names_of = [](const std::vector<LabelDef>& labels) {
-    Names names;
-    for (const LabelDef& label : labels) {
-      if (!label.renamed_from.empty()) {
-        names.renamed.emplace(label.renamed_from, label.name);
-      } else {
-        names.same.emplace(label.name, label.name);
-      }
-    }
-    return names;
-  };
-  const Names vms = names_of(to.def().vm_labels), resources = names_of(to.def().resource_labels);
-  std::vector<LabelId> carried(from.labels(), LabelId::none());
-  for (std::uint32_t i = 0; i < from.labels(); ++i) {
-    const bool resource = from.is_resource({i});
-    const Names& names = resource ? resources : vms;
-    const std::string_view old = from.label_name({i});
-    auto found = names.renamed.find(old);
-    if (found == names.renamed.end()) {
-      found = names.same.find(old);
-      if (found == names.same.end()) continue;
-    }
-    carried[i] = resource ? to.find_resource_label(found->second) : to.find_vm_label(found->second);
-  }
-  carried.at(Policy::kUnlabelled.value) = Policy::kUnlabelled;
-  return carried;
-}
-
 }  // namespace
-
-LabelId carried_over(const Policy& from, LabelId label, const Policy& to) noexcept {
-  if (label == Policy::kUnlabelled) return label;
-  if (label.value >= from.labels()) return LabelId::none();
-  const std::string_view name = from.label_name(label);
-  const bool resource = from.is_resource(label);
-  const auto& labels = resource ? to.def().resource_labels : to.def().vm_labels;
-  const auto find = [&](std::string_view found) {
-    return resource ? to.find_resource_label(found) : to.find_vm_label(found);
-  };
-  const LabelDef* same = nullptr;
-  for (const LabelDef& other : labels) {
-    if (other.renamed_from == name) return find(other.name);
-    if (other.name == name && other.renamed_from.empty()) same = &other;
-  }
-  return same != nullptr ? find(same->name) : LabelId::none();
-}
-
-struct Monitor::Change {
-  const Policy& now;
-  const Policy& next;
-  std::vector<LabelId> carried;  // by label now; empty: labels stay what they are
-  VmId only;                     // the VM that gets another label, or none()
-  LabelId label;                 // that one
-  LabelId host;                  // the host's label afterwards
-  const NameOf& name_of;
-
-  LabelId after(VmId vm, LabelId before) const {
-    if (only.exists() && vm == only) return label;
-    if (carried.empty() || !before.exists()) return before;
-    return before.value < carried.size() ? carried[before.value] : LabelId::none();
-  }
-  bool concerns(VmId vm) const { return !only.exists() || vm == only; }
-  // A VM or a resource with its label as it is now.
-  std::string party(VmId vm, LabelId before) const {
-    if (!vm.exists()) return fmt::format("the resource with label {}", quoted(now, before));
-    return fmt::format("{} (label {})", name_of(vm), quoted(now, before));
-  }
-};
 
 std::vector<Monitor::Running> Monitor::present(bool arriving) const {
   std::vector<Running> vms = state_->running;
@@ -112,9 +34,15 @@ std::vector<Monitor::Running> Monitor::present(bool arriving) const {
 std::vector<Monitor::Blocker> Monitor::plan_update(const Policy& next, std::span<const Link> links,
                                                    const NameOf& name_of) const {
   const NameOf plain = [](VmId vm) { return fmt::format("VM {}", vm.value); };
-  Change change{*policy_,        next, carried_labels(*policy_, next), VmId::none(),
-                LabelId::none(), {},   name_of ? name_of : plain};
-  change.host = change.after(VmId::none(), setup_.host_label);
+  const CarriedLabels carried(*policy_, next);
+  const Change change{*policy_,
+                      next,
+                      &carried,
+                      VmId::none(),
+                      LabelId::none(),
+                      setup_.host_label,
+                      carried.of_host(setup_.host_label),
+                      name_of ? name_of : plain};
   std::vector<Blocker> blockers;
   if (!change.host.exists()) {
     blockers.push_back({Rule::unlabelled,
@@ -131,14 +59,15 @@ std::vector<Monitor::Blocker> Monitor::plan_update(const Policy& next, std::span
   plan_authorization(change, vms, blockers);
   plan_wall(change, vms, blockers);
   plan_links(change, links, blockers);
-  plan_components(next, links, change.name_of, blockers);
+  plan_components(change, links, blockers);
   return blockers;
 }
 
 std::vector<Monitor::Blocker> Monitor::plan_relabel(VmId vm, LabelId label, std::span<const Link> links,
                                                     const NameOf& name_of) const {
   const NameOf plain = [](VmId which) { return fmt::format("VM {}", which.value); };
-  const Change change{*policy_, *policy_, {}, vm, label, setup_.host_label, name_of ? name_of : plain};
+  const Change change{*policy_, *policy_,          nullptr,           vm,
+                      label,    setup_.host_label, setup_.host_label, name_of ? name_of : plain};
   std::vector<Blocker> blockers;
   const auto vms = present(true);
   const auto own = std::ranges::find(vms, vm, &Running::vm);
@@ -151,7 +80,8 @@ std::vector<Monitor::Blocker> Monitor::plan_relabel(VmId vm, LabelId label, std:
 std::vector<Monitor::Blocker> Monitor::plan_start(const Running& vm, LabelId label,
                                                   const NameOf& name_of) const {
   const NameOf plain = [](VmId which) { return fmt::format("VM {}", which.value); };
-  const Change change{*policy_, *policy_, {}, vm.vm, label, setup_.host_label, name_of ? name_of : plain};
+  const Change change{*policy_, *policy_,          nullptr,           vm.vm,
+                      label,    setup_.host_label, setup_.host_label, name_of ? name_of : plain};
   std::vector<Blocker> blockers;
   auto vms = present(true);
   vms.push_back({vm.vm, vm.label.exists() ? vm.label : label});
@@ -164,7 +94,8 @@ std::vector<Monitor::Blocker> Monitor::plan_relabel_host(VmId control_domain, La
                                                          std::span<const Link> links,
                                                          const NameOf& name_of) const {
   const NameOf plain = [](VmId which) { return fmt::format("VM {}", which.value); };
-  const Change change{*policy_, *policy_, {}, control_domain, label, label, name_of ? name_of : plain};
+  const Change change{*policy_, *policy_,          nullptr, control_domain,
+                      label,    setup_.host_label, label,   name_of ? name_of : plain};
   std::vector<Blocker> blockers;
   const auto vms = present(true);
   std::vector<Running> guests;

@@ -1,6 +1,7 @@
 // A new policy or a new label comes into force: swaps that cannot fail half-way. What stands against them is monitor_plan.cpp's.
 #include <algorithm>
 
+#include "models/acm/carried_labels.hpp"
 #include "models/acm/monitor.hpp"
 #include "models/acm/monitor_state.hpp"
 
@@ -39,16 +40,17 @@ void Monitor::replace(std::shared_ptr<const Policy> next, PolicyEpoch epoch) {
   std::vector<Running> running = state_->running;
   Wall wall(next, setup_.history);
   if (setup_.history) wall.inherit_history(wall_);
+  const CarriedLabels carried(*policy_, *next);
+  const LabelId host = carried.of_host(setup_.host_label);
   for (Running& vm : running) {
-    vm.label = carried_over(*policy_, vm.label, *next);
+    vm.label = vm.label == setup_.host_label ? host : carried[vm.label];
     if (vm.label.value < next->vm_labels()) wall.start(vm.label);
   }
   std::vector<VmId> last_ran(setup_.history ? next->vm_labels() : 0);
   for (std::uint32_t label = 0; label < state_->last_ran.size(); ++label) {
-    const LabelId now = carried_over(*policy_, LabelId{label}, *next);
+    const LabelId now = carried[LabelId{label}];
     if (state_->last_ran[label].exists() && now.exists()) last_ran[now.value] = state_->last_ran[label];
   }
-  const LabelId host = carried_over(*policy_, setup_.host_label, *next);
   std::vector<std::shared_ptr<const PolicyComponent>> components;
   for (const auto& component : setup_.components) components.push_back(component->bound_to(*next));
   running.reserve(state_->running.capacity());

@@ -1,5 +1,7 @@
 #include "models/acm/policy.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -261,6 +263,12 @@ bool Policy::excludes(LabelId running, LabelId starting) const noexcept {
 
 bool Policy::conflicts_with_itself(LabelId label) const noexcept {
   return label.value < tables_->labels && tables_->self_conflict[label.value];
+}
+
+std::string PolicyDef::place(TextPlace of) const {
+  if (of.line == 0) of = where;
+  if (of.line != 0) return fmt::format("{}:{}:{}", file, of.line, of.column);
+  return file.empty() ? fmt::format("policy `{}`", name) : file;
 }
 
 bool same_definitions(const PolicyDef& a, const PolicyDef& b) {

@@ -39,19 +39,25 @@ struct Version {
   friend constexpr auto operator<=>(const Version&, const Version&) = default;
 };
 
+// Where something was written, counted from 1; 0: nobody wrote it down.
+struct TextPlace {
+  std::uint32_t line = 0, column = 0;
+  friend constexpr bool operator==(TextPlace, TextPlace) = default;
+};
+
 struct LabelDef {
   std::string name{};
-  std::vector<std::string> ste{}, wall{};        // as written; a resource label has no wall types
-  std::string renamed_from{};                    // attribute `from`, or empty
-  std::string where{};                           // place in the source, for findings
-  std::vector<std::string> ste_at{}, wall_at{};  // place of each type, beside `ste` and `wall`; or empty
+  std::vector<std::string> ste{}, wall{};      // as written; a resource label has no wall types
+  std::string renamed_from{};                  // attribute `from`, or empty
+  TextPlace where{};                           // for findings
+  std::vector<TextPlace> ste_at{}, wall_at{};  // of each type, beside `ste` and `wall`; or empty
 };
 
 struct ConflictSetDef {
   std::string name{};
   std::vector<std::string> types{};
-  std::string where{};
-  std::vector<std::string> types_at{};  // place of each type; or empty
+  TextPlace where{};
+  std::vector<TextPlace> types_at{};  // of each type; or empty
 };
 
 struct PolicyDef {
@@ -64,9 +70,12 @@ struct PolicyDef {
   std::vector<ConflictSetDef> conflict_sets;
   std::vector<LabelDef> vm_labels, resource_labels;
   std::string bootstrap;
-  std::string where;  // places in the source, for findings; or empty
-  std::string from_at, bootstrap_at;
-  std::vector<std::string> ste_types_at, wall_types_at;
+  std::string file;  // what it was read from, for findings; or empty
+  TextPlace where, from_at, bootstrap_at;
+  std::vector<TextPlace> ste_types_at, wall_types_at;
+
+  // `FILE:LINE:COLUMN`; of a place that is unknown what is known: the policy's own, the file, or its name.
+  std::string place(TextPlace of) const;
 };
 
 // The same definitions in the same order? Places in the source do not count.

@@ -56,12 +56,10 @@ class Check {
   }
 
  private:
-  std::string at(const std::string& place) const {
-    if (!place.empty()) return place;
-    return def_.where.empty() ? fmt::format("policy `{}`", def_.name) : def_.where;
-  }
-  std::string at(const Names& places, std::size_t i, const std::string& otherwise) const {
-    return at(i < places.size() ? places[i] : otherwise);
+  using PlaceList = std::vector<TextPlace>;
+  std::string at(TextPlace place) const { return def_.place(place); }
+  static TextPlace place(const PlaceList& places, std::size_t i, TextPlace otherwise = {}) {
+    return i < places.size() ? places[i] : otherwise;
   }
   // An error in strict, a warning in xen33: what Xen's compiler let pass.
   void objection(std::string_view code, std::string where, std::string message, std::string help = {}) {
@@ -89,9 +87,9 @@ class Check {
     for (const LabelDef& label : def_.vm_labels) label_name("VM label", label);
     for (const LabelDef& label : def_.resource_labels) label_name("resource label", label);
     for (std::size_t i = 0; i < def_.ste_types.size(); ++i)
-      name("STE type", def_.ste_types[i], at(def_.ste_types_at, i, {}), false);
+      name("STE type", def_.ste_types[i], place(def_.ste_types_at, i), false);
     for (std::size_t i = 0; i < def_.wall_types.size(); ++i)
-      name("wall type", def_.wall_types[i], at(def_.wall_types_at, i, {}), false);
+      name("wall type", def_.wall_types[i], place(def_.wall_types_at, i), false);
   }
 
   void label_name(std::string_view kind, const LabelDef& label) {
@@ -102,7 +100,7 @@ class Check {
     name(kind, label.name, label.where, true);
   }
 
-  void name(std::string_view kind, const std::string& text, const std::string& where, bool in_full_names) {
+  void name(std::string_view kind, const std::string& text, TextPlace where, bool in_full_names) {
     // A label's full name is `ACM:<policy>:<label>`: a colon inside one of them would make it ambiguous.
     if (in_full_names && text.find(':') != std::string::npos) {
       findings_.error("TVD-312", at(where), fmt::format("the {} name `{}` contains `:`.", kind, text),
@@ -132,15 +130,15 @@ class Check {
     }
   }
 
-  void duplicates(std::string_view kind, const Names& list, const Names& places) {
+  void duplicates(std::string_view kind, const Names& list, const PlaceList& places) {
     std::unordered_map<std::string_view, std::size_t> first;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (list[i].empty()) continue;
       const auto [it, fresh] = first.emplace(list[i], i);
       if (fresh) continue;
       findings_.error(
-          "TVD-313", at(places, i, {}), fmt::format("the {} `{}` is defined twice.", kind, list[i]),
-          it->second < places.size() ? fmt::format("first defined at {}", places[it->second]) : "");
+          "TVD-313", at(place(places, i)), fmt::format("the {} `{}` is defined twice.", kind, list[i]),
+          it->second < places.size() ? fmt::format("first defined at {}", at(places[it->second])) : "");
     }
   }
 
@@ -151,7 +149,8 @@ class Check {
       if (!fresh) {
         findings_.error(
             "TVD-313", at(label.where), fmt::format("the {} `{}` is defined twice.", kind, label.name),
-            it->second->where.empty() ? "" : fmt::format("first defined at {}", it->second->where));
+            it->second->where == TextPlace{} ? ""
+                                             : fmt::format("first defined at {}", at(it->second->where)));
       }
       label_types(kind, label, "STE type", label.ste, label.ste_at, def_.ste_types, ste_types_);
       label_types(kind, label, "wall type", label.wall, label.wall_at, def_.wall_types, wall_types_);
@@ -159,19 +158,19 @@ class Check {
   }
 
   void label_types(std::string_view kind, const LabelDef& label, std::string_view type_kind,
-                   const Names& types, const Names& places, const Names& defined, const Known& known) {
+                   const Names& types, const PlaceList& places, const Names& defined, const Known& known) {
     Seen seen(types.size());
     for (std::size_t i = 0; i < types.size(); ++i) {
       if (types[i].empty()) continue;
       if (!known.contains(types[i])) {
-        findings_.error("TVD-314", at(places, i, label.where),
+        findings_.error("TVD-314", at(place(places, i, label.where)),
                         fmt::format("the {} `{}` carries the {} `{}`, which is not defined.", kind,
                                     label.name, type_kind, types[i]),
                         sim::suggest(types[i], defined));
       }
       if (!seen.add(types[i])) {
         findings_.warning(
-            "TVD-313", at(places, i, label.where),
+            "TVD-313", at(place(places, i, label.where)),
             fmt::format("the {} `{}` carries the {} `{}` twice.", kind, label.name, type_kind, types[i]));
       }
     }
@@ -205,14 +204,14 @@ class Check {
         if (type.empty()) continue;
         if (!wall_types_.contains(type)) {
           findings_.warning(
-              "TVD-314", at(set.types_at, i, set.where),
+              "TVD-314", at(place(set.types_at, i, set.where)),
               fmt::format(
                   "the conflict set `{}` names the wall type `{}`, which is not defined: it is dropped.",
                   set.name, type),
               sim::suggest(type, def_.wall_types));
         } else if (!known.insert(type).second) {
           findings_.warning(
-              "TVD-313", at(set.types_at, i, set.where),
+              "TVD-313", at(place(set.types_at, i, set.where)),
               fmt::format("the conflict set `{}` names the wall type `{}` twice.", set.name, type));
         }
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/acm/bit_row.hpp"
+#include "models/acm/carried_labels.hpp"
 
 namespace tvdsim::models {
 
@@ -259,8 +260,9 @@ Xen33Host::Answer xen33_change(const Monitor& monitor, std::shared_ptr<const Pol
   std::vector<LabelId> deleted;
   std::vector<Xen33Host::LabelChange> changed;
   const Policy& old = monitor.policy();
+  const CarriedLabels in_next(old, *next);
   for (std::uint32_t i = Policy::kBootstrap.value; i < old.vm_labels(); ++i) {
-    const LabelId carried = carried_over(old, LabelId{i}, *next);
+    const LabelId carried = in_next[LabelId{i}];
     if (!carried.exists())
       deleted.push_back(LabelId{i});
     else if (carried.value != i)

@@ -132,7 +132,7 @@ std::optional<PolicyDef> binary_definitions(const BinaryPolicy& binary, const Po
   def.has_wall = binary.wall.types > 0;
   def.ste_types = names.ste_types;
   def.wall_types = names.wall_types;
-  def.where = where;
+  def.file = where;
   const Names sets = numbered("set_", binary.conflicts.rows);
   for (std::uint32_t set = 0; set < binary.conflicts.rows; ++set)
     def.conflict_sets.push_back(

@@ -89,8 +89,9 @@ std::string canonical_bytes(const PolicyDef& def) {
   return out.take();
 }
 
-Digest policy_digest(const PolicyDef& def) {
-  const std::string bytes = canonical_bytes(def);
+Digest policy_digest(const PolicyDef& def) { return digest_of(canonical_bytes(def)); }
+
+Digest digest_of(std::string_view bytes) {
   Digest digest{};
   unsigned length = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1 ||

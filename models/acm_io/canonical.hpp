@@ -10,12 +10,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "models/acm/policy.hpp"
 
 namespace tvdsim::models {
 
 std::string canonical_bytes(const PolicyDef& def);
+Digest digest_of(std::string_view canonical_bytes);
 Digest policy_digest(const PolicyDef& def);
 std::string to_hex(const Digest& digest);
 

@@ -11,10 +11,6 @@ namespace tvdsim::models {
 
 namespace {
 
-std::string at(const PolicyDef& policy, const std::string& place) {
-  return place.empty() ? fmt::format("policy `{}`", policy.name) : place;
-}
-
 void dead_sets(const PolicyDef& policy, sim::Findings& findings) {
   std::set<std::string_view> carried;
   for (const LabelDef& label : policy.vm_labels) carried.insert(label.wall.begin(), label.wall.end());
@@ -30,7 +26,7 @@ void dead_sets(const PolicyDef& policy, sim::Findings& findings) {
     std::set<std::string_view> dead;
     std::ranges::set_difference(known, live, std::inserter(dead, dead.end()));
     findings.warning(
-        "TVD-301", at(policy, set.where),
+        "TVD-301", policy.place(set.where),
         fmt::format("conflict set `{}` names wall type `{}`, which no label carries: {}.", set.name,
                     fmt::join(dead, "`, `"),
                     live.size() < 2 ? "the rule can never fire" : "that part of the rule can never fire"));
@@ -46,7 +42,7 @@ void dead_types(const PolicyDef& policy, sim::Findings& findings) {
     const std::string& type = policy.ste_types[i];
     if (type.empty() || carried.contains(type)) continue;
     const auto& places = policy.ste_types_at;
-    findings.warning("TVD-301", at(policy, i < places.size() ? places[i] : std::string()),
+    findings.warning("TVD-301", policy.place(i < places.size() ? places[i] : TextPlace{}),
                      fmt::format("STE type `{}` is carried by no label: nobody shares through it.", type));
   }
 }
@@ -58,7 +54,7 @@ void lonely_resources(const PolicyDef& policy, sim::Findings& findings) {
     if (std::ranges::any_of(resource.ste, [&](const std::string& type) { return carried.contains(type); }))
       continue;
     findings.warning(
-        "TVD-304", at(policy, resource.where),
+        "TVD-304", policy.place(resource.where),
         fmt::format("resource label `{}` shares a type with no VM label: nobody may use it.", resource.name));
   }
 }
@@ -87,7 +83,7 @@ void departments(const PolicyDef& policy, sim::Findings& findings) {
       if (std::ranges::find(label.ste, type) != label.ste.end()) shared.push_back(type);
     }
     if (!lacking.empty()) {
-      findings.warning("TVD-305", at(policy, label.where),
+      findings.warning("TVD-305", policy.place(label.where),
                        fmt::format("department `{}` lacks the wall type `{}` of `{}`: what excludes the "
                                    "organisation does not exclude the department.",
                                    label.name, fmt::join(lacking, "`, `"), above->name),
@@ -95,7 +91,7 @@ void departments(const PolicyDef& policy, sim::Findings& findings) {
     }
     if (!shared.empty()) {
       findings.warning(
-          "TVD-305", at(policy, label.where),
+          "TVD-305", policy.place(label.where),
           fmt::format("department `{}` shares the STE type `{}` with `{}`: it is not apart from it.",
                       label.name, fmt::join(shared, "`, `"), above->name),
           "give it an STE type of its own");

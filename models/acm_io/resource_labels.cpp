@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "models/acm/monitor.hpp"
+#include "models/acm/carried_labels.hpp"
 #include "models/acm_io/python_literal.hpp"
 #include "models/acm_io/resource_name.hpp"
 
@@ -76,10 +76,10 @@ std::string shown(const std::optional<LabelName>& label) {
 
 ResourceLabels ResourceLabels::after_change(const Policy& from, const Policy& to) const {
   ResourceLabels changed = *this;
+  const CarriedLabels in_next(from, to);
   for (ResourceEntry& entry : changed.entries_) {
     if (entry.label.stale || entry.label.policy != from.def().name) continue;
-    const LabelId old = from.find_resource_label(entry.label.label);
-    const LabelId carried = old.exists() ? models::carried_over(from, old, to) : LabelId::none();
+    const LabelId carried = in_next[from.find_resource_label(entry.label.label)];
     const bool kept = carried == Policy::kUnlabelled ? !to.ste(carried).empty() : carried.exists();
     if (kept)
       entry.label = {.policy = to.def().name, .label = std::string(to.label_name(carried))};

@@ -33,7 +33,8 @@ class Reader {
       : places_(places), strict_(mode == PolicyMode::strict), findings_(findings) {}
 
   PolicyDef read(const pugi::xml_node& root) {
-    def_.where = place_of(root, places_);
+    def_.file = places_.file();
+    def_.where = text_place(root, places_);
     header(child(root, "PolicyHeader"));
     if (const auto ste = child(root, "SimpleTypeEnforcement")) {
       def_.has_ste = true;
@@ -47,7 +48,7 @@ class Reader {
     const auto labels = child(root, "SecurityLabelTemplate");
     if (const auto subjects = child(labels, "SubjectLabels")) {
       def_.bootstrap = subjects.attribute("bootstrap").value();
-      def_.bootstrap_at = place_of(subjects, places_);
+      def_.bootstrap_at = text_place(subjects, places_);
       for_each(subjects, "VirtualMachineLabel", [&](const pugi::xml_node& n) { label(n, def_.vm_labels); });
     }
     for_each(child(labels, "ObjectLabels"), "ResourceLabel",
@@ -66,7 +67,7 @@ class Reader {
     def_.name_space_url = text(child(node, "NameSpaceUrl"));
     if (const auto n = child(node, "Version")) def_.version = version(n);
     if (const auto from = child(node, "FromPolicy")) {
-      def_.from_at = place_of(from, places_);
+      def_.from_at = text_place(from, places_);
       const auto n = child(from, "Version");
       def_.from.emplace(text(child(from, "PolicyName")), n ? version(n) : Version{});
     }
@@ -92,19 +93,21 @@ class Reader {
   }
 
   // An empty Type names nothing; Xen's own files hold them, because the schema wants at least one.
-  void types(const pugi::xml_node& list, std::vector<std::string>& names, std::vector<std::string>& at) {
+  void types(const pugi::xml_node& list, std::vector<std::string>& names, std::vector<TextPlace>& at) {
+    names.reserve(4);  // of a label seldom more
+    at.reserve(4);
     for_each(list, "Type", [&](const pugi::xml_node& n) {
       std::string name = text(n);
       if (name.empty()) return;
       names.push_back(std::move(name));
-      at.push_back(place_of(n, places_));
+      at.push_back(text_place(n, places_));
     });
   }
 
   void conflict(const pugi::xml_node& node) {
     ConflictSetDef set;
     set.name = node.attribute("name").value();
-    set.where = place_of(node, places_);
+    set.where = text_place(node, places_);
     types(node, set.types, set.types_at);
     def_.conflict_sets.push_back(std::move(set));
   }
@@ -114,7 +117,7 @@ class Reader {
     const auto name = child(node, "Name");
     label.name = text(name);
     label.renamed_from = name.attribute("from").value();
-    label.where = place_of(node, places_);
+    label.where = text_place(node, places_);
     const bool is_vm = &labels == &def_.vm_labels;
     first_list(node, "SimpleTypeEnforcementTypes", label.name, label.ste, label.ste_at);
     if (is_vm) first_list(node, "ChineseWallTypes", label.name, label.wall, label.wall_at);
@@ -122,7 +125,7 @@ class Reader {
   }
 
   void first_list(const pugi::xml_node& node, std::string_view list, const std::string& label,
-                  std::vector<std::string>& names, std::vector<std::string>& at) {
+                  std::vector<std::string>& names, std::vector<TextPlace>& at) {
     unsigned count = 0;
     for_each(node, list, [&](const pugi::xml_node& n) {
       if (count++ == 0) return types(n, names, at);

@@ -224,10 +224,17 @@ std::string_view local_name(const pugi::xml_node& node) {
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
-std::string place_of(const pugi::xml_node& node, const Places& places) {
+namespace {
+std::size_t offset_of(const pugi::xml_node& node) {
   const std::ptrdiff_t offset = node.offset_debug();
-  return places.at(offset > 0 ? static_cast<std::size_t>(offset) - 1 : 0);
+  return offset > 0 ? static_cast<std::size_t>(offset) - 1 : 0;
 }
+}  // namespace
+
+TextPlace text_place(const pugi::xml_node& node, const Places& places) {
+  return places.place(offset_of(node));
+}
+std::string place_of(const pugi::xml_node& node, const Places& places) { return places.at(offset_of(node)); }
 
 void check_structure(const pugi::xml_node& root, const Places& places, sim::Findings& findings) {
   Structure structure(places, findings);

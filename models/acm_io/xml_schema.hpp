@@ -23,7 +23,8 @@ inline constexpr std::string_view kPolicyNamespace = "http://www.ibm.com";
 
 // The element's name without its prefix.
 std::string_view local_name(const pugi::xml_node& node);
-std::string place_of(const pugi::xml_node& node, const Places& places);
+TextPlace text_place(const pugi::xml_node& node, const Places& places);
+std::string place_of(const pugi::xml_node& node, const Places& places);  // with the file
 void check_structure(const pugi::xml_node& root, const Places& places, sim::Findings& findings);
 
 }  // namespace tvdsim::models

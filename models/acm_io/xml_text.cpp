@@ -13,30 +13,39 @@ namespace tvdsim::models {
 namespace {
 // Of a character that takes several bytes in UTF-8.
 bool is_later_byte(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+bool all_ascii(std::string_view text) {
+  std::uint64_t all = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, 8);
+    all |= word;
+  }
+  for (; i < text.size(); ++i) all |= static_cast<unsigned char>(text[i]);
+  return (all & 0x8080'8080'8080'8080) == 0;
+}
+
 }  // namespace
 
 Places::Places(std::string_view text, std::string_view where) : text_(text), where_(where), lines_{0} {
   for (std::size_t i = text.find('\n'); i != std::string_view::npos; i = text.find('\n', i + 1))
     lines_.push_back(i + 1);
-  plain_ = std::ranges::none_of(text, is_later_byte);
+  plain_ = all_ascii(text);
 }
 
-std::string Places::at(std::size_t offset) const {
+TextPlace Places::place(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   const auto line = static_cast<std::size_t>(std::ranges::upper_bound(lines_, offset) - lines_.begin());
   const std::string_view before = text_.substr(lines_[line - 1], offset - lines_[line - 1]);
   std::size_t column = before.size();
   if (!plain_) column -= static_cast<std::size_t>(std::ranges::count_if(before, is_later_byte));
-  std::string place;  // one for each name of a policy: no formatter here
-  place.reserve(where_.size() + 16);
-  place.append(where_);
-  for (const std::size_t number : {line, column + 1}) {
-    char digits[20];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    place.push_back(':');
-    place.append(digits, end);
-  }
-  return place;
+  return {static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column + 1)};
+}
+
+std::string Places::at(std::size_t offset) const {
+  const TextPlace found = place(offset);
+  return fmt::format("{}:{}:{}", where_, found.line, found.column);
 }
 
 CodePoint code_point(std::string_view text, std::size_t offset) {
@@ -142,6 +151,8 @@ class Scan {
 
   void markup() {
     const std::size_t begin = at_;
+    const char next = begin + 1 < text_.size() ? text_[begin + 1] : '\0';
+    if (next != '!' && next != '?') return tag();  // nearly all of them
     if (skip("<!--", "-->", "comment")) return;
     if (text_.substr(at_).starts_with("<![CDATA[")) {
       if (depth_ == 0) return fail(at_, "text stands outside the root element.");
@@ -151,11 +162,8 @@ class Scan {
     if (text_.substr(at_).starts_with("<!")) {
       return fail(at_, "a document type is not read: it could define entities, and none is expanded.");
     }
-    if (skip("<?", "?>", "processing instruction")) {
-      if (!problem_) declaration(begin, text_.substr(begin, at_ - begin));
-      return;
-    }
-    tag();
+    skip("<?", "?>", "processing instruction");
+    if (!problem_) declaration(begin, text_.substr(begin, at_ - begin));
   }
 
   void declaration(std::size_t begin, std::string_view text) {
@@ -178,8 +186,10 @@ class Scan {
   void tag() {
     const std::size_t begin = at_;
     const bool closing = text_.substr(at_).starts_with("</");
+    // A closing tag with anything but a name in it matches no opening one.
+    if (closing) at_ = std::min(text_.find('>', at_), text_.size());
     char quote = 0;
-    for (++at_; at_ < text_.size(); ++at_) {
+    for (at_ += !closing; at_ < text_.size(); ++at_) {
       // The next character that means something here.
       std::size_t next = at_;
       while (next < text_.size() && !ends_run(text_[next])) ++next;

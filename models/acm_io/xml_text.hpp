@@ -16,13 +16,17 @@
 #include <string_view>
 #include <vector>
 
+#include "models/acm/policy.hpp"
+
 namespace tvdsim::models {
 
 // "policy.xml:12:5" for an offset: lines and columns from 1, columns in characters.
 class Places {
  public:
   Places(std::string_view text, std::string_view where);
-  std::string at(std::size_t offset) const;
+  TextPlace place(std::size_t offset) const;
+  std::string at(std::size_t offset) const;  // with the file
+  const std::string& file() const noexcept { return where_; }
 
  private:
   std::string_view text_;

@@ -4,19 +4,10 @@
 
 #include <algorithm>
 
+#include "models/acm_io/canonical.hpp"
 #include "models/host/world.hpp"
 
 namespace tvdsim::models {
-
-namespace {
-
-std::string hex(const Digest& digest) {
-  std::string text;
-  for (const std::uint8_t byte : digest) text += fmt::format("{:02x}", byte);
-  return text;
-}
-
-}  // namespace
 
 Auditor::Auditor(World& world, std::string_view name, const std::vector<AuditPacket>& wire)
     : world_(world),
@@ -118,7 +109,7 @@ void Auditor::row(const File& file, std::string_view finding, std::uint64_t sequ
                                  .host = trace.text(file.host),
                                  .sequence = sequence,
                                  .what = trace.text(what),
-                                 .chain = trace.text(finding == "gap" ? std::string() : hex(chain)),
+                                 .chain = trace.text(finding == "gap" ? std::string() : to_hex(chain)),
                                  .finding = trace.text(finding)});
 }
 

@@ -1,6 +1,7 @@
 // What a hypervisor does for management alone: labels, policies, copies of VMs. A guest that asks is refused and noticed.
 #include <fmt/format.h>
 
+#include "models/acm/carried_labels.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/world.hpp"
 
@@ -64,10 +65,11 @@ bool Hypervisor::set_vcpus(VmId vm, std::uint32_t count) {
 }
 
 void Hypervisor::adopt(std::shared_ptr<const Policy> next, PolicyEpoch epoch, std::uint64_t correlation) {
-  const Policy& old = monitor_.policy();
+  const CarriedLabels in_next(monitor_.policy(), *next);
   for (std::uint32_t vm = 0; vm < world_.domains.count(); ++vm) {
     if (world_.domains.where[vm] != monitor_.host()) continue;
-    const LabelId carried = carried_over(old, label_of({vm}), *next);
+    const LabelId label = label_of({vm});
+    const LabelId carried = VmId{vm} == dom0_ ? in_next.of_host(label) : in_next[label];
     if (carried.exists() && carried != Policy::kUnlabelled)
       world_.set_label({vm}, next->label_name(carried), "renamed", correlation);
     world_.tvds.labelled({vm}, world_.domains);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "models/acm/carried_labels.hpp"
 #include "models/host/change_plan.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/network.hpp"
@@ -115,9 +116,10 @@ void Manager::end_dry_run() {
 // What management itself keeps by name follows the renames of the first group's policy.
 void Manager::rename_everywhere(const Policy& next, std::uint64_t correlation) {
   const Policy& now = monitor().policy();
+  const CarriedLabels in_next(now, next);
   for (std::uint32_t i = 0; i < world_.disks.count(); ++i) {
     VirtualDisk& disk = world_.disks.disk({i});
-    const LabelId carried = carried_over(now, resource_label(now, disk.label_name), next);
+    const LabelId carried = in_next[resource_label(now, disk.label_name)];
     if (!carried.exists() || carried == Policy::kUnlabelled) continue;
     world_.label_changed("disk", disk.name, disk.label_name, next.label_name(carried), disk.label_version,
                          "renamed", correlation);
@@ -126,7 +128,7 @@ void Manager::rename_everywhere(const Policy& next, std::uint64_t correlation) {
   if (world_.network) world_.network->rename_labels(now, next);
   for (std::uint32_t i = 0; i < world_.tvds.count(); ++i) {
     const std::string before = world_.tvds.tvd(i).labels.front();
-    const LabelId carried = carried_over(now, vm_label(now, before), next);
+    const LabelId carried = in_next[vm_label(now, before)];
     if (carried.exists() && carried != Policy::kUnlabelled)
       world_.tvds.renamed(before, next.label_name(carried));
   }

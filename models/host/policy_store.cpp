@@ -4,18 +4,13 @@
 
 #include <algorithm>
 
+#include "models/acm_io/canonical.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
 
 namespace tvdsim::models {
 
 namespace {
-
-std::string hex(const Digest& digest) {
-  std::string text;
-  for (const std::uint8_t byte : digest) text += fmt::format("{:02x}", byte);
-  return text;
-}
 
 std::string version_of(const Policy& policy) {
   return fmt::format("{}.{}", policy.def().version.major, policy.def().version.minor);
@@ -148,7 +143,7 @@ std::uint32_t PolicyStore::document_of(PolicyEpoch epoch) const noexcept {
 
 std::string PolicyStore::title(std::uint32_t document) const {
   const Policy& which = policy(document);
-  return fmt::format("{} {} (sha256 {})", which.def().name, version_of(which), hex(which.digest()));
+  return fmt::format("{} {} (sha256 {})", which.def().name, version_of(which), to_hex(which.digest()));
 }
 
 std::string_view PolicyStore::host_name(sim::HostId host) const {
@@ -163,7 +158,7 @@ void PolicyStore::row(std::uint32_t document, std::string_view group, std::strin
                                         .policy = trace.text(id(document)),
                                         .name = trace.text(which.def().name),
                                         .version = trace.text(version_of(which)),
-                                        .digest = trace.text(hex(which.digest())),
+                                        .digest = trace.text(to_hex(which.digest())),
                                         .host_group = trace.text(group),
                                         .host = trace.text(host),
                                         .state = trace.text(state),

@@ -1,6 +1,7 @@
 // What switch ports carry: decided by the manager from the labels of hosts and VLANs.
 #include <fmt/format.h>
 
+#include "models/acm/carried_labels.hpp"
 #include "models/host/manager.hpp"
 #include "models/host/network.hpp"
 #include "models/host/world.hpp"
@@ -84,12 +85,13 @@ void Network::allow_ports(std::uint16_t vid) {
 }
 
 void Network::rename_labels(const Policy& from, const Policy& to) {
+  const CarriedLabels in_next(from, to);
   for (Vlan& vlan : vlans_) {
-    const LabelId carried = carried_over(from, vm_label(from, vlan.label), to);
+    const LabelId carried = in_next[vm_label(from, vlan.label)];
     if (carried.exists() && carried != Policy::kUnlabelled) vlan.label = to.label_name(carried);
   }
   for (std::string& label : vif_labels_) {
-    const LabelId carried = carried_over(from, vm_label(from, label), to);
+    const LabelId carried = in_next[vm_label(from, label)];
     if (!label.empty() && carried.exists()) label = to.label_name(carried);
   }
 }

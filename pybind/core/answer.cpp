@@ -35,6 +35,27 @@ models::LabelId find_label(const models::Policy& policy, std::string_view name) 
                                      sim::suggest(plain, known)});
 }
 
+sim::Request sharing_request(const models::Policy& policy, std::string_view a, std::string_view b) {
+  auto first = find_label(policy, a), second = find_label(policy, b);
+  if (policy.is_resource(first) && !policy.is_resource(second)) std::swap(first, second);
+  const bool disk = policy.is_resource(second) && !policy.is_resource(first);
+  return {.hook = disk ? sim::Hook::disk_attach : sim::Hook::evtchn_bind,
+          .host = sim::HostId{0},
+          .subject = sim::VmId{0},
+          .subject_label = first,
+          .object_label = second,
+          .object = 1};
+}
+
+sim::Request start_request(const models::Policy& policy, std::string_view vm, std::string_view host) {
+  return {.hook = sim::Hook::vm_start,
+          .host = sim::HostId{0},
+          .subject = sim::VmId{0},
+          .subject_label = find_label(policy, vm),
+          .object_label = find_label(policy, host),
+          .object = 0};
+}
+
 models::Monitor::Setup only(sim::Control control, models::LabelId host_label) {
   models::Monitor::Setup setup;
   setup.host = sim::HostId{0};

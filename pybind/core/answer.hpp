@@ -23,6 +23,10 @@ Answer answer(const models::Policy& policy, const sim::Request& request, const s
 // Throws InputError TVD-101 for a name that the policy does not define.
 models::LabelId find_label(const models::Policy& policy, std::string_view name);
 
+// May two VMs share, or a VM and a resource (in either order)? May a VM of that label start on that host?
+sim::Request sharing_request(const models::Policy& policy, std::string_view a, std::string_view b);
+sim::Request start_request(const models::Policy& policy, std::string_view vm, std::string_view host);
+
 // A monitor with one control on and the others off.
 models::Monitor::Setup only(sim::Control control, models::LabelId host_label);
 

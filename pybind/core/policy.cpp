@@ -84,30 +84,18 @@ std::pair<std::vector<std::string>, std::vector<std::string>> types_of(const Pol
 
 // Asked of the monitor itself: a VM and a resource meet at the disk hook, anything else at the event channel's.
 Answer may_share(const PolicyPtr& policy, std::string_view a, std::string_view b) {
-  auto first = find_label(*policy, a), second = find_label(*policy, b);
-  if (policy->is_resource(first) && !policy->is_resource(second)) std::swap(first, second);
-  const bool disk = policy->is_resource(second) && !policy->is_resource(first);
+  const sim::Request request = sharing_request(*policy, a, b);
   const models::Monitor monitor(
       policy, sim::PolicyEpoch{0},
-      only(disk ? sim::Control::resource_check : sim::Control::ste, models::Policy::kBootstrap));
-  const sim::Request request{.hook = disk ? sim::Hook::disk_attach : sim::Hook::evtchn_bind,
-                             .host = sim::HostId{0},
-                             .subject = sim::VmId{0},
-                             .subject_label = first,
-                             .object_label = second,
-                             .object = 1};
+      only(request.hook == sim::Hook::disk_attach ? sim::Control::resource_check : sim::Control::ste,
+           models::Policy::kBootstrap));
   return answer(*policy, request, monitor.decide(request), "");
 }
 
 Answer authorizes(const PolicyPtr& policy, std::string_view system, std::string_view vm) {
-  const auto host = find_label(*policy, system);
-  const models::Monitor monitor(policy, sim::PolicyEpoch{0}, only(sim::Control::host_authorization, host));
-  const sim::Request request{.hook = sim::Hook::vm_start,
-                             .host = sim::HostId{0},
-                             .subject = sim::VmId{0},
-                             .subject_label = find_label(*policy, vm),
-                             .object_label = host,
-                             .object = 0};
+  const sim::Request request = start_request(*policy, vm, system);
+  const models::Monitor monitor(policy, sim::PolicyEpoch{0},
+                                only(sim::Control::host_authorization, request.object_label));
   return answer(*policy, request, monitor.decide(request), "");
 }
 

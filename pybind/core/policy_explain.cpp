@@ -89,28 +89,13 @@ std::string explain_request(const PolicyPtr& policy, const sim::Request& request
 }
 
 std::string explain_pair(const PolicyPtr& policy, std::string_view a, std::string_view b) {
-  auto first = find_label(*policy, a), second = find_label(*policy, b);
-  if (policy->is_resource(first) && !policy->is_resource(second)) std::swap(first, second);
-  const bool disk = policy->is_resource(second) && !policy->is_resource(first);
-  const sim::Request request{.hook = disk ? sim::Hook::disk_attach : sim::Hook::evtchn_bind,
-                             .host = sim::HostId{0},
-                             .subject = sim::VmId{0},
-                             .subject_label = first,
-                             .object_label = second,
-                             .object = 1};
-  return explain_request(policy, request, models::Policy::kBootstrap, {});
+  return explain_request(policy, sharing_request(*policy, a, b), models::Policy::kBootstrap, {});
 }
 
 std::string explain_start(const PolicyPtr& policy, std::string_view vm, std::string_view host,
                           const Neighbours& beside) {
-  const auto host_label = find_label(*policy, host);
-  const sim::Request request{.hook = sim::Hook::vm_start,
-                             .host = sim::HostId{0},
-                             .subject = sim::VmId{0},
-                             .subject_label = find_label(*policy, vm),
-                             .object_label = host_label,
-                             .object = 0};
-  return explain_request(policy, request, host_label, beside);
+  const sim::Request request = start_request(*policy, vm, host);
+  return explain_request(policy, request, request.object_label, beside);
 }
 
 }  // namespace

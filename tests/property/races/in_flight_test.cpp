@@ -68,7 +68,7 @@ TEST_P(InFlight, SomeInterleavingsDoHarmWithItOff) {
 std::string flight_name(const testing::TestParamInfo<std::string_view>& info) {
   return std::string(1, info.param[0]) + std::string(info.param.substr(2));
 }
-INSTANTIATE_TEST_SUITE_P(Catalogue, InFlight, testing::Values("A-13"), flight_name);
+INSTANTIATE_TEST_SUITE_P(Catalogue, InFlight, testing::Values("A-12", "A-13"), flight_name);
 
 }  // namespace
 }  // namespace tvdsim::models

@@ -43,6 +43,26 @@ TEST(Check, AResourceLabelOnAVmIsOfTheWrongKind) {
   EXPECT_NE(findings[0].help.find("resource label"), std::string::npos);
 }
 
+TEST(Check, AChainOfLabelsThroughWhichInformationCanPassIsSaid) {
+  const auto chained = [](Spec& s) {
+    under_test(s);
+    s.vms.push_back(s.vms[0]);
+    s.vms.back().name = "gateway", s.vms.back().label = "dom0", s.vms.back().disks.clear();
+    s.vms.back().start = false;
+  };
+  const auto findings = with(chained);
+  ASSERT_EQ(brief(findings), Brief{"warning TVD-306 vms[2].label"});
+  EXPECT_EQ(
+      findings[0].message,
+      "what `vm1` (label `ma`) tells `gateway` (label `dom0`) can reach `vm2` (label `su`), which shares "
+      "no type with it.");
+  EXPECT_EQ(brief(with([&](Spec& s) {
+              chained(s);
+              s.controls["chain_warning"] = "off";
+            })),
+            Brief{});
+}
+
 TEST(Check, NamesThatNothingDefinesAreAllReportedAtOnce) {
   const auto findings = with([](Spec& s) {
     s.vms[0].host = "h9";

@@ -78,7 +78,7 @@ TEST(HostGate, APolicyChangesBetweenStartsAndNeverAgainstARunningVm) {
 // Of two rivals whose threads start them at the same moment exactly one wins, every time; the counts are exact afterwards.
 // F-014
 TEST(HostGateThreads, OfTwoRivalsExactlyOneWinsInEveryRound) {
-  constexpr int kRounds = 2000;
+  constexpr int kRounds = 500;
   HostGate gate(rivals(), PolicyEpoch{0}, host());
   std::atomic<int> running{0}, won[2]{};
   int wrong = 0;
@@ -142,7 +142,7 @@ TEST(HostGateThreads, WithTheCheckApartFromTheReservationBothRivalsGetThrough) {
 
 // Everything at once: four threads start, fail and stop VMs, one changes the policy, two decide about sharing all the while.
 TEST(HostGateThreads, CountsStayExactWhileEverythingGoesOnAtOnce) {
-  constexpr std::uint32_t kThreads = 4, kTurns = 1500;
+  constexpr std::uint32_t kThreads = 4, kTurns = 400;
   HostGate gate(rivals(), PolicyEpoch{0}, host());
   std::atomic<std::uint64_t> turns{0}, started{0}, refused{0}, replaced{0}, decisions{0}, impossible{0};
   std::atomic<std::uint32_t> busy{kThreads};

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "models/acm/carried_labels.hpp"
 #include "models/acm/explain.hpp"
 #include "models/acm/monitor.hpp"
 #include "tests/support/policies.hpp"
@@ -69,13 +70,13 @@ TEST(PolicyUpdate, RenamedLabelsFollow) {
   const auto after = Policy::compile(def, PolicyMode::strict, {}, findings);
   ASSERT_TRUE(after);
   const auto carried = [&](auto name) {
-    return after->label_name(carried_over(*before, before->find_vm_label(name), *after));
+    return after->label_name(CarriedLabels(*before, *after)[before->find_vm_label(name)]);
   };
   EXPECT_EQ(carried("a"), "b2");
   EXPECT_EQ(carried("b"), "a");
   EXPECT_EQ(carried("c"), "c");
-  EXPECT_EQ(carried_over(*before, LabelId::none(), *after), LabelId::none());
-  EXPECT_EQ(carried_over(*before, Policy::kUnlabelled, *after), Policy::kUnlabelled);
+  EXPECT_EQ(CarriedLabels(*before, *after)[LabelId::none()], LabelId::none());
+  EXPECT_EQ(CarriedLabels(*before, *after)[Policy::kUnlabelled], Policy::kUnlabelled);
 }
 
 TEST(PolicyUpdate, ANameThatNowMeansAnotherLabelIsNotCarriedOver) {
@@ -86,7 +87,7 @@ TEST(PolicyUpdate, ANameThatNowMeansAnotherLabelIsNotCarriedOver) {
   def.vm_labels[1].renamed_from = "b";  // `a` is the old `b`; the old `a` is gone
   sim::Findings findings;
   const auto after = Policy::compile(def, PolicyMode::strict, {}, findings);
-  EXPECT_FALSE(carried_over(*before, before->find_vm_label("a"), *after).exists());
+  EXPECT_FALSE(CarriedLabels(*before, *after)[before->find_vm_label("a")].exists());
 }
 
 TEST(PolicyUpdate, ReplacingSwapsPolicyLabelsAndWallAsAWhole) {

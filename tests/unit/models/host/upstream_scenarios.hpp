@@ -189,6 +189,28 @@ inline Table host_relabels(PolicyMode mode) {
   return table;
 }
 
+// The same guests in a datacenter: while it runs, and while it lies suspended.
+inline Table guest_relabels(PolicyMode mode) {
+  Lab lab(one_host(mode, {vm("one", "blue", "h1"), vm("two", "green", "h1", {"ram0"})},
+                   {disk("ram0", "green", "green's")}));
+  Table table;
+  const auto relabel = [&](std::string_view what, std::string_view label) {
+    table.emplace_back(what, lab.relabel_vm("one", label).done());
+  };
+  table.emplace_back("a blue guest starts", lab.start("one").done());
+  table.emplace_back("a green guest starts beside it", lab.start("two").done());
+  relabel("the running guest becomes black, which is no label", "black");
+  relabel("the running guest becomes green as the other", "green");
+  table.emplace_back("the two are connected", lab.connect("one", "two").done());
+  table.emplace_back("the other becomes red, which its disk is not", lab.relabel_vm("two", "red").done());
+  relabel("it becomes blue, which does not share with green", "blue");
+  table.emplace_back("it is suspended", lab.suspend("one").done());
+  relabel("the suspended guest becomes red", "red");
+  table.emplace_back("it comes back as red", lab.resume("one").done());
+  table.emplace_back("it is connected to green again", lab.connect("one", "two").done());
+  return table;
+}
+
 // 08: a labelled VM with a disk that is first unlabelled, then its own, then another's.
 inline Table labelled_disk(PolicyMode mode) {
   Lab lab(one_host(mode, {vm("red1", "red", "h1", {"ram0"})}, {disk("ram0", "")}));

@@ -171,18 +171,42 @@ TEST(UpstreamSecurity, LabelsOfResourcesFollowAnUpdateOrGoStale) {
   }
 }
 
-TEST(UpstreamSecurity, AResetAsksForTheHostsLabelFirst) {
+// F-195
+TEST(UpstreamSecurity, AGuestGetsAnotherLabelWhileItRunsOrLiesSuspended) {
+  const Table upstream = {{"a blue guest starts", true},
+                          {"a green guest starts beside it", true},
+                          {"the running guest becomes black, which is no label", false},
+                          {"the running guest becomes green as the other", true},
+                          {"the two are connected", true},
+                          {"the other becomes red, which its disk is not", false},
+                          {"it becomes blue, which does not share with green", false},
+                          {"it is suspended", true},
+                          {"the suspended guest becomes red", true},
+                          {"it comes back as red", true},
+                          {"it is connected to green again", false}};
+  EXPECT_EQ(guest_relabels(kXen), upstream);
+  EXPECT_EQ(guest_relabels(kStrict), upstream);
+}
+
+// F-195
+TEST(UpstreamSecurity, AResetTakesTheHostAlongOrAsksForItsLabelFirst) {
   for (const auto mode : {kXen, kStrict}) {
     auto setup = one_host(mode, {});
     setup.policies = {xm_test(mode), boot_policy(mode)};
     Lab lab(setup);
-    Action red = Lab::at_host(ActionKind::relabel_host, {}, "h1");
-    red.label = "red";
-    ASSERT_TRUE(lab.act(red).done());
-    EXPECT_TRUE(lab.update_policy(1).refused());
-    red.label = "SystemManagement";
-    ASSERT_TRUE(lab.act(red).done());
-    EXPECT_TRUE(lab.update_policy(1).done());
+    Action relabel = Lab::at_host(ActionKind::relabel_host, {}, "h1");
+    relabel.label = "red";
+    ASSERT_TRUE(lab.act(relabel).done());
+    const auto reset = lab.update_policy(1);
+    EXPECT_EQ(reset.done(), mode == kXen) << reset.reason;
+    if (mode == kStrict) {
+      EXPECT_THAT(reset.reason, HasSubstr("2 blockers"));  // the host and its control domain
+      relabel.label = "SystemManagement";
+      ASSERT_TRUE(lab.act(relabel).done());
+      EXPECT_TRUE(lab.update_policy(1).done());
+    }
+    EXPECT_EQ(lab.hypervisor("h1").monitor().host_label(), Policy::kBootstrap);
+    EXPECT_EQ(lab.dc.world().domains.label_name[lab.dc.vm("dom0@h1").value], "SystemManagement");
   }
 }
 
