@@ -61,10 +61,10 @@ foreach(name ${libraries})
   file(CONFIGURE OUTPUT ${needs} CONTENT "set(tvdsim_uses ${uses})\n${finders}" @ONLY)
   install(FILES ${needs} DESTINATION ${package_dir} COMPONENT ${name})
 endforeach()
-# Headers that both libraries of a layer share.
-foreach(name vtpm_device vtpm_evidence)
+# Headers that the libraries of a layer share.
+foreach(name vtpm_device vtpm_evidence vtpm_served)
   install(DIRECTORY vtpm/ DESTINATION include/tvdsim/vtpm COMPONENT ${name} ${headers}
-          PATTERN device EXCLUDE PATTERN evidence EXCLUDE)
+          PATTERN device EXCLUDE PATTERN evidence EXCLUDE PATTERN served EXCLUDE)
 endforeach()
 
 configure_package_config_file(cmake/tvdsimConfig.cmake.in ${PROJECT_BINARY_DIR}/tvdsimConfig.cmake

@@ -29,6 +29,7 @@ void bind_dry_run(pybind11::module_& m);          // what stands against a chang
 void bind_attacks(pybind11::module_& m);          // attacks, their orders, the matrix
 void bind_evidence(pybind11::module_& m);         // measurement logs and quotes
 void bind_tpm(pybind11::module_& m);              // real TPMs
+void bind_served(pybind11::module_& m);           // real TPMs for other programs
 
 // Set by a signal or by stop(): the run under way ends at its next event and is kept as interrupted.
 std::atomic<bool>& stop_flag() noexcept;

@@ -79,6 +79,7 @@ from .replay import Replay, replay
 from .resources import ResourceLabels
 from .run import Run, RunInterrupted
 from .scenario import Scenario
+from .served import ServedTpm, ServedTpms
 from .sweep import Sweep, sweep
 from .things import Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
 from .tpm import ResponseCode, Tpm, TpmFleet, pcr_file
@@ -92,7 +93,7 @@ __all__ = [
     "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "Quote", "QuoteVerdict",
     "ReadDisk", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
     "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "Run", "RunInterrupted", "RunProgram",
-    "SanitizeDisk", "Scenario", "Send", "SendFrames", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
+    "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
     "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall",
     "WorkerDied", "WorldError", "WriteDisk", "analyse", "attacks", "diff", "doctor", "output", "pcr_file",

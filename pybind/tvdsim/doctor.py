@@ -29,6 +29,8 @@ _PROGRAMS = {
     "git": ("git", "`bench --against`"),
     "valgrind": ("valgrind", "instruction counts in `bench`"),
     "dot": ("graphviz", "drawing DOT files"),
+    "swtpm": ("swtpm", "comparing TPMs with swtpm's, and moving them there and back"),
+    "tpm2_createprimary": ("tpm2-tools", "driving served TPMs by hand, and the tests that do"),
 }
 
 

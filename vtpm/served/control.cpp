@@ -87,6 +87,28 @@ constexpr std::string_view kInfo[] = {
 
 }  // namespace
 
+std::string_view to_text(ControlResult result) noexcept {
+  switch (result) {
+    case ControlResult::ok:
+      return "TPM_SUCCESS";
+    case ControlResult::bad_parameter:
+      return "TPM_BAD_PARAMETER";
+    case ControlResult::fail:
+      return "TPM_FAIL";
+    case ControlResult::bad_ordinal:
+      return "TPM_BAD_ORDINAL";
+    case ControlResult::size:
+      return "TPM_SIZE";
+    case ControlResult::io_error:
+      return "TPM_IOERROR";
+    case ControlResult::bad_locality:
+      return "TPM_BAD_LOCALITY";
+    case ControlResult::none:
+      return "TPM_RETRY";
+  }
+  return "TPM_UNKNOWN";
+}
+
 std::span<const ControlRow> control_rows() noexcept { return kRows; }
 
 const ControlRow* control_row(std::uint32_t number) noexcept {

@@ -51,6 +51,8 @@ enum class ControlResult : std::uint32_t {
   none = 0x800,  // there is no such blob
 };
 
+std::string_view to_text(ControlResult result) noexcept;
+
 inline constexpr std::uint32_t kForgetStored = 1;  // of init's flags
 inline constexpr std::uint32_t kMaxControlData = 1u << 20;
 inline constexpr std::uint32_t kMinBuffer = 2808, kMaxBuffer = 4096;

@@ -23,7 +23,7 @@ class TpmDevice {
   TpmDevice& operator=(const TpmDevice&) = delete;
   virtual ~TpmDevice() = default;
 
-  // One command, its response. WorldError by name when the device is not there or does not answer in time.
+  // One command, its response; TPM_RC_RETRY is answered by asking once more. WorldError by name when the device is not there or does not answer in time.
   virtual std::vector<std::uint8_t> execute(std::span<const std::uint8_t> command,
                                             std::uint8_t locality = 0) = 0;
   virtual void power_cycle() = 0;

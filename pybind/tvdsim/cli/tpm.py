@@ -1,12 +1,14 @@
-"""Real TPMs by hand: PCRs, quotes that other tools accept, response codes in words.
+"""Real TPMs by hand: PCRs, quotes that other tools accept, response codes in words; and TPMs for other programs.
 
     tvdsim tpm pcr   --seed 7 --name h1 --extend 10=HEX --pcrs sha256:0,10
     tvdsim tpm quote --seed 7 --name h1 --extend 10=HEX --nonce HEX --pcrs sha256:0,10 --out DIR
     tvdsim tpm rc 0x922
+    tvdsim tpm serve --seed 7 --name h1 --unix PATH
 
 `pcr` and `quote` manufacture the TPM of that seed and name, start it, and extend it in the order given; the size of a digest says
 its bank. `quote` writes q.msg, q.sig, q.pcrs and ak.pem, and prints the lines of tpm2_checkquote and `tvdsim quote verify` that
-accept them. Exit status 1 of `rc`: no response code of a TPM 2.0.
+accept them. `serve` offers TPMs on swtpm's protocol, to tpm2-tools and QEMU, until Ctrl-C, and prints how to reach them. Exit status 1
+of `rc`: no response code of a TPM 2.0.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, Dict, List
 
 from ..errors import Finding, InputError
 from ..tpm import ResponseCode, Tpm, TpmFleet, pcr_file
-from . import _io
+from . import _io, _serve
 
 _BANKS = {40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}  # by hex digits of a digest
 _FILES = ("q.msg", "q.sig", "q.pcrs", "ak.pem")
@@ -26,7 +28,7 @@ _ALL = "sha256:" + ",".join(str(n) for n in range(24))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("way", choices=("pcr", "quote", "rc"))
+    parser.add_argument("way", choices=("pcr", "quote", "rc", "serve"))
     parser.add_argument("codes", nargs="*", metavar="CODE", help="rc: response codes, hexadecimal with 0x")
     parser.add_argument("--seed", type=int, default=1, help="what keys and random numbers follow from (default 1)")
     parser.add_argument("--name", default="tpm0", help="the TPM's name: another one has other keys (default tpm0)")
@@ -34,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pcrs", metavar="BANK:N,N…", help="which PCRs: sha256:0,10, several banks joined by + (pcr: default all of sha256)")
     parser.add_argument("--nonce", metavar="HEX", help="quote: what is asked, at most 64 bytes; '' for none")
     parser.add_argument("--out", metavar="DIR", help="quote: where the files go")
+    _serve.arguments(parser)
 
 
 def perform(args: argparse.Namespace) -> int:
@@ -41,6 +44,8 @@ def perform(args: argparse.Namespace) -> int:
         return _rc(args)
     if args.codes:
         raise InputError(Finding("TVD-105", f"tvdsim tpm {args.way}", f"nobody reads `{' '.join(args.codes)}`.", "tvdsim tpm --help"))
+    if args.way == "serve":
+        return _serve.perform(args)
     return _pcr(args) if args.way == "pcr" else _quote(args)
 
 

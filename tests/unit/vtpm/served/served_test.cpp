@@ -24,8 +24,8 @@ using namespace std::chrono_literals;
 struct Folder {
   std::string path;
   Folder() {
-    char name[] = "/tmp/tvdsim-served-XXXXXX";
-    path = ::mkdtemp(name);
+    std::string name = std::filesystem::temp_directory_path() / "tvdsim-served-XXXXXX";
+    path = ::mkdtemp(name.data());
   }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
