@@ -71,6 +71,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (all.fleet.deterministic())
     TVDSIM_ASSERT(vtpm::replay(second, recorder.stream()).differences.empty(), "twins answer alike");
   vtpm::replay(third, recorder.stream());  // another TPM's answers: of other sizes, other codes
+  for (const vtpm::RecordedCommand& done : recorder.stream()) {
+    Bytes other = done.response;
+    other[size % other.size()] ^= 1;
+    TVDSIM_ASSERT(vtpm::compare_responses(done.command, done.response, other) != vtpm::Sameness::equal,
+                  "one byte is a difference, allowed or not");
+    other.resize(size % other.size());
+    TVDSIM_ASSERT(vtpm::compare_responses(done.command, done.response, other) == vtpm::Sameness::different,
+                  "a response that is cut is another");
+  }
   for (const vtpm::TpmId tpm : {one, twin, other}) {
     TVDSIM_ASSERT(whole(all.fleet.execute(tpm, vtpm::get_random_command(8))), "a TPM still speaks");
     all.fleet.destroy(tpm);

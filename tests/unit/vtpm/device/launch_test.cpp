@@ -64,7 +64,7 @@ TEST_F(Launches, GoOnAfterTheirTpmWasAway) {
 TEST_F(Launches, MarkIsResetFromTheHighLocalitiesAlone) {
   fleet.signal(tpm, TpmSignal::hash_start);
   fleet.signal(tpm, TpmSignal::hash_end);
-  for (const std::uint8_t locality : {0, 1, 2}) {
+  for (std::uint8_t locality = 0; locality < 3; ++locality) {
     EXPECT_FALSE(fleet.signal(tpm, TpmSignal::reset_established, {}, {.locality = locality}));
     EXPECT_TRUE(fleet.signal(tpm, TpmSignal::established));
   }
