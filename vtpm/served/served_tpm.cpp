@@ -139,15 +139,13 @@ class ServedTpm::Server {
 
   void drop() {
     const auto now = Clock::now();
-    std::uint64_t dropped = 0;
-    std::erase_if(clients_, [&](const Client& client) {
-      const bool late = waiting(client) && client.begun + setup_.patience < now;
-      if (!client.gone && !late) return false;
-      dropped += waiting(client);
-      return true;
-    });
-    const std::lock_guard guard(lock_);
-    counts_.dropped += dropped;
+    for (Client& client : clients_) {
+      const bool unfinished = waiting(client);
+      client.gone = client.gone || (unfinished && client.begun + setup_.patience < now);
+      if (client.gone && unfinished)
+        note([&] { ++counts_.dropped; });  // before its client can see that it is
+    }
+    std::erase_if(clients_, [](const Client& client) { return client.gone; });
   }
 
   void visit(Client& client) {
