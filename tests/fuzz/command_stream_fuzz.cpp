@@ -72,12 +72,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     TVDSIM_ASSERT(vtpm::replay(second, recorder.stream()).differences.empty(), "twins answer alike");
   vtpm::replay(third, recorder.stream());  // another TPM's answers: of other sizes, other codes
   for (const vtpm::RecordedCommand& done : recorder.stream()) {
-    Bytes other = done.response;
-    other[size % other.size()] ^= 1;
-    TVDSIM_ASSERT(vtpm::compare_responses(done.command, done.response, other) != vtpm::Sameness::equal,
+    Bytes altered = done.response;
+    altered[size % altered.size()] ^= 1;
+    TVDSIM_ASSERT(vtpm::compare_responses(done.command, done.response, altered) != vtpm::Sameness::equal,
                   "one byte is a difference, allowed or not");
-    other.resize(size % other.size());
-    TVDSIM_ASSERT(vtpm::compare_responses(done.command, done.response, other) == vtpm::Sameness::different,
+    altered.resize(size % altered.size());
+    TVDSIM_ASSERT(vtpm::compare_responses(done.command, done.response, altered) == vtpm::Sameness::different,
                   "a response that is cut is another");
   }
   for (const vtpm::TpmId tpm : {one, twin, other}) {

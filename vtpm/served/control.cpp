@@ -85,6 +85,14 @@ constexpr std::string_view kInfo[] = {
     R"("TPMAttributes":{"manufacturer":"id:00001014","version":"id:20191023","model":"swtpm"})",
     R"("TPMFeatures":{"RSAKeySizes":[1024,2048,3072],"CamelliaKeySizes":[128,256]})"};
 
+// Three zeros behind a locality are padding, unless they begin the next request: no number is zero, and whoever sends no padding
+// waits for the answer before it goes on or sends all of the next number.
+std::size_t padding_in(std::span<const std::uint8_t> after) {
+  constexpr std::size_t kPadding = 3;
+  if (after.size() < kPadding || after[0] != 0 || after[1] != 0 || after[2] != 0) return 0;
+  return after.size() == kPadding || after[3] == 0 ? kPadding : 0;
+}
+
 }  // namespace
 
 std::string_view to_text(ControlResult result) noexcept {
@@ -137,8 +145,11 @@ ControlParse parse_control(std::span<const std::uint8_t> bytes) {
   out.used = fixed + data;
   out.request.code = row->code;
   read_fields(out.request, bytes.subspan(4, row->size));
+  if (row->code == ControlCode::set_locality || row->code == ControlCode::reset_tpmestablished)
+    out.padding = padding_in(bytes.subspan(out.used));
   out.request.data.assign(bytes.begin() + static_cast<std::ptrdiff_t>(fixed),
                           bytes.begin() + static_cast<std::ptrdiff_t>(out.used));
+  out.used += out.padding;
   return out;
 }
 

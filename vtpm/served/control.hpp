@@ -71,7 +71,8 @@ struct ControlRequest {
 
 struct ControlParse {
   enum class Kind : std::uint8_t { request, incomplete, refused } kind = Kind::incomplete;
-  std::size_t used = 0;  // bytes that the request took
+  std::size_t used = 0;     // bytes that the request took, with its padding
+  std::size_t padding = 0;  // QEMU sends a locality in a field of four bytes, others in one
   ControlRequest request;
   // Refused: the answer, after which the stream cannot be read on. An unknown command has no length, a size above
   // kMaxControlData is nobody's.

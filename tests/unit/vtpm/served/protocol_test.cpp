@@ -63,6 +63,24 @@ TEST(ControlStream, TakesNoBeginningForARequest) {
   }
 }
 
+TEST(ControlStream, KnowsALocalityInAFieldOfFourBytes) {
+  for (const std::uint8_t number : std::vector<std::uint8_t>{5, 11}) {
+    const Bytes narrow{0, 0, 0, number, 3}, stop{0, 0, 0, 14};
+    for (const std::size_t padding : {0u, 3u}) {
+      for (const bool more : {false, true}) {
+        Bytes bytes = narrow;
+        bytes.resize(narrow.size() + padding);
+        if (more) bytes.insert(bytes.end(), stop.begin(), stop.end());
+        const ControlParse parsed = parse_control(bytes);
+        EXPECT_EQ(parsed.kind, Kind::request);
+        EXPECT_EQ(parsed.request.locality, 3);
+        EXPECT_EQ(parsed.used, narrow.size() + padding);
+        EXPECT_EQ(parsed.padding, padding);
+      }
+    }
+  }
+}
+
 TEST(ControlStream, RefusesUnknownNumbersAndSizesOfNobodys) {
   for (const std::uint8_t number : std::vector<std::uint8_t>{0, 19, 255}) {
     const ControlParse parsed = parse_control(Bytes{0, 0, 0, number});
