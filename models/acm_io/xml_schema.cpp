@@ -103,7 +103,7 @@ class Structure {
   Structure(const Places& places, sim::Findings& findings) : places_(places), findings_(findings) {}
 
   void check(const pugi::xml_node& node, const Element& element) {
-    attributes(node, element);
+    if (node.first_attribute() || !element.attributes.empty()) attributes(node, element);
     text(node, element);
     children(node, element);
   }
@@ -162,14 +162,14 @@ class Structure {
     bool ours_here = false;
     for (auto child = node.first_child(); child; child = child.next_sibling()) {
       if (child.type() != pugi::node_element) continue;
-      const std::string_view prefix = prefix_of(child.name());
+      const std::string_view full = child.name(), prefix = prefix_of(full);
       const bool inherits = !child.first_attribute();
       if (inherits && asked != prefix) {
         asked = prefix;
         ours_here = namespace_of(node, prefix) == kPolicyNamespace;
       }
       const bool ours = inherits ? ours_here : namespace_of(child, prefix) == kPolicyNamespace;
-      const std::string_view name = local_name(child);
+      const std::string_view name = prefix.data() == nullptr ? full : full.substr(prefix.size() + 1);
       std::size_t i = 0;
       while (i < element.children.size() && element.children[i].name != name) ++i;
       if (!ours || i == element.children.size()) {
