@@ -282,10 +282,12 @@ void Monitor::cancel(std::uint32_t reservation) noexcept {
 }
 
 void Monitor::stop(VmId vm) noexcept {
-  const auto it = std::ranges::find(state_->running, vm, &Running::vm);
-  if (it == state_->running.end()) return;
+  // Newest first: of what stops most has not run for long.
+  const auto it = std::find_if(state_->running.rbegin(), state_->running.rend(),
+                               [vm](const Running& each) { return each.vm == vm; });
+  if (it == state_->running.rend()) return;
   if (it->label.value < policy_->vm_labels()) wall_.stop(it->label);
-  state_->remove(static_cast<std::size_t>(it - state_->running.begin()));
+  state_->remove(static_cast<std::size_t>(state_->running.rend() - it) - 1);
 }
 
 std::span<const Control> controls_asked(Hook hook) noexcept { return asked(hook); }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <pugixml.hpp>
@@ -51,6 +53,7 @@ constexpr Child kHeaderList[] = {{"PolicyName", 1, 1, &kText},      {"PolicyUrl"
                                  {"Reference", 0, 1, &kText},       {"Date", 0, 1, &kText},
                                  {"NameSpaceUrl", 0, 1, &kText},    {"Version", 1, 1, &kText},
                                  {"FromPolicy", 0, 1, &kFromPolicy}};
+constexpr std::size_t kMostChildren = std::size(kHeaderList);
 constexpr Element kHeader{kHeaderList, {}};
 constexpr Child kSteList[] = {{"SimpleTypeEnforcementTypes", 1, 1, &kTypes}};
 constexpr Element kSte{kSteList, kPriority};
@@ -155,7 +158,7 @@ class Structure {
   }
 
   void children(const pugi::xml_node& node, const Element& element) {
-    std::vector<unsigned> counts(element.children.size(), 0);
+    std::array<unsigned, kMostChildren> counts{};
     std::size_t reached = 0;
     // What a prefix stands for here holds for every child that says nothing else about it.
     std::optional<std::string_view> asked;
@@ -190,7 +193,7 @@ class Structure {
       }
       check(child, *element.children[i].element);
     }
-    for (std::size_t i = 0; i < counts.size(); ++i) {
+    for (std::size_t i = 0; i < element.children.size(); ++i) {
       if (counts[i] < element.children[i].least) {
         wrong(node, fmt::format("`{}` lacks `{}`.", node.name(), element.children[i].name));
       }
