@@ -95,8 +95,8 @@ Bytes TpmControl::init(std::uint32_t flags) {
   if (permanent_.empty() && running_.empty() && stored_.empty()) {
     device_.power_cycle();
   } else {
-    TpmState state = device_.save();
-    if (!permanent_.empty()) state.permanent = permanent_;
+    TpmState state;
+    state.permanent = permanent_.empty() ? device_.save().permanent : permanent_;
     state.running = running_.empty() ? stored_ : running_;
     state.digest = state.compute_digest();
     forget_staged();

@@ -263,6 +263,31 @@ TEST_F(Served, BlobsThatAreNoneLeaveTheTpmOffAndAsItWas) {
   expect_success(client.execute(startup_command(StartupType::clear)), "starting");
 }
 
+TEST_F(Served, TpmThatIsLostSaysSoDisturbsNobodyAndComesBackByItsBlobs) {
+  if (!fleet.deterministic()) GTEST_SKIP() << "the stock library has no worker to lose";
+  FleetTpm tpm = made("a"), neighbour = made("b");
+  ServedTpm served(tpm, paths("a")), other(neighbour, paths("b"));
+  TpmClient client = TpmClient::at(served.data_path()), control = TpmClient::at(served.control_path());
+  TpmClient beside = TpmClient::at(other.data_path());
+  extend(client, 10, 4);
+  extend(beside, 10, 5);
+  const Bytes here = pcr(client, 10), there = pcr(beside, 10);
+  const TpmState kept = tpm.save();
+  shared.alone([&](TpmFleet& f) { f.fail(tpm.id(), TpmFault::worker_crash, get_random_command(8)); });
+  EXPECT_EQ(code(client.execute(get_random_command(8))), 0x101u);
+  EXPECT_NE(served.failure().find("tpm_lost"), std::string::npos) << served.failure();
+  EXPECT_EQ(pcr(beside, 10), there);
+  EXPECT_EQ(other.failure(), "");
+  control.result({.code = ControlCode::stop});
+  for (const auto& [kind, blob] : {std::pair{1u, kept.permanent}, std::pair{2u, kept.running}}) {
+    EXPECT_EQ(
+        control.result({.code = ControlCode::set_stateblob, .kind = kind, .data = pack_state_blob(blob)}),
+        ControlResult::ok);
+  }
+  EXPECT_EQ(control.result({.code = ControlCode::init}), ControlResult::ok);
+  EXPECT_EQ(pcr(client, 10), here);
+}
+
 TEST_F(Served, LocalityCountsAndALaunchReachesPcr17) {
   FleetTpm tpm = made("a");
   ServedTpm served(tpm, paths("a"));
