@@ -88,14 +88,10 @@ def test_what_cannot_be_served_says_so(tmp_path: Path) -> None:
     assert cli("tpm", "serve", "--state", "no/such/folder/state", "--tcp", "0", cwd=tmp_path).returncode == 2
 
 
-@pytest.mark.parametrize("program", ["swtpm", "tpm2_createprimary"])
-def test_doctor_names_the_program_that_is_missing_and_what_it_is_for(tmp_path: Path, program: str) -> None:
-    for name in ("python3", "sh", "env"):
-        found = shutil.which(name)
-        assert found
-        (tmp_path / name).symlink_to(found)
+def test_doctor_names_the_programs_that_are_missing_and_what_they_are_for(tmp_path: Path) -> None:
     made = subprocess.run([sys.executable, "-m", "tvdsim", "doctor", "--json"], env={**os.environ, "PATH": str(tmp_path)},
                           capture_output=True, text=True, timeout=60, check=False)
-    row = {r["part"]: r for r in json.loads(made.stdout)["rows"]}[program]
-    assert row["state"] == "missing" and row["disables"] and row["help"].startswith("apt install ")
-    assert made.returncode == 0, "it is no part of what runs need"
+    rows = {r["part"]: r for r in json.loads(made.stdout)["rows"]}
+    for program in ("swtpm", "tpm2_createprimary"):
+        assert rows[program]["state"] == "missing" and rows[program]["disables"] and rows[program]["help"].startswith("apt install ")
+    assert made.returncode == 0, "they are no part of what runs need"

@@ -67,12 +67,13 @@ FILE* __wrap_stderr __attribute__((visibility("hidden")));
 enum { kVectorBytes = 9 };
 extern unsigned char g_toTest[];
 
-// What the copy remembers, whichever TPM sits in it. A copy belongs to one thread.
+// What the copy remembers, whichever TPM sits in it. A copy belongs to one thread. On the heap, and volatile so that it stays there:
+// clang would make the one allocation a part of the data segment, which is what is parked with a TPM.
 static struct memory {
   unsigned char tested[kVectorBytes];
   EC_GROUP* group;  // the numbers of P-256, taken once from OpenSSL's own curve
   BIGNUM *p, *a, *b;
-}* memory;
+}* volatile memory;
 
 __attribute__((constructor)) static void begin(void) {
   __wrap_stderr = __real_stderr;
