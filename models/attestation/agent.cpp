@@ -68,9 +68,31 @@ void AttestationAgent::on_message(const sim::Message& message) {
   }
   const sim::VmId vm = integrity_.machine_vm_[challenge->machine];
   if (integrity_.world_.where(vm) != host_ || machine.lie == Lie::silent) return;
+  if (beyond_share(challenge->machine)) {
+    challenge->refused = true;
+    return send(*challenge);
+  }
   if (!machine.chip.exists()) return ask_host(*challenge);
   integrity_.chips_.quote(machine.chip, {challenge->nonce.begin(), challenge->nonce.end()}, kQuotedPcrs,
                           ChipDone<QuoteAnswer>::to<&AttestationAgent::own_quoted>(*this, challenge->id));
+}
+
+// A bucket that leaks one question per interval.
+bool AttestationAgent::beyond_share(std::uint32_t machine) {
+  const sim::ControlMode mode = integrity_.setup_.controls[sim::Control::tpm_quota];
+  if (mode == sim::ControlMode::off) return false;
+  const sim::Time now = integrity_.engine_.now();
+  sim::Time& used_up = used_up_[machine];
+  used_up = std::max(used_up, now);
+  const auto at_once = static_cast<std::int64_t>(integrity_.setup_.tpm_share_at_once);
+  const bool beyond = used_up - now > integrity_.setup_.tpm_share * (at_once - 1);
+  if (!beyond) used_up = used_up + integrity_.setup_.tpm_share;
+  if (beyond && mode == sim::ControlMode::monitor) {
+    integrity_.world_.incident("warning", integrity_.machines_[machine].name,
+                               "it asks more of its host's TPM than its share");
+    return false;
+  }
+  return beyond;
 }
 
 void AttestationAgent::own_quoted(std::uint64_t id, QuoteAnswer& answer) {

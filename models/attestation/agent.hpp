@@ -4,6 +4,9 @@
 // vTPM's quote and its logs (or lies about them), and the host's quote over nonce and vTPM key goes with it: it is made only for an
 // instance that runs here.
 //
+// Every question occupies the host's one TPM for tens of milliseconds: what is asked about one VM beyond its share is refused at
+// once, by name (control tpm_quota).
+//
 // Invariant  a challenge about a VM that does not run here is not answered.
 // Cost       two questions to chips for a VM, one for a host.
 // Threads    the engine's.
@@ -11,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "models/attestation/challenge.hpp"
@@ -34,10 +38,12 @@ class AttestationAgent {
   void send(const Challenge& challenge);
   void fill_own(Challenge& challenge, QuoteAnswer&& answer);
   Challenge* open(std::uint64_t id);
+  bool beyond_share(std::uint32_t machine);
 
   Integrity& integrity_;
   sim::HostId host_;
   sim::ServiceId service_;
+  std::map<std::uint32_t, sim::Time> used_up_;  // by machine: when all that it asked will have been its share
 };
 
 }  // namespace tvdsim::models

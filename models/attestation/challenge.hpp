@@ -41,6 +41,7 @@ struct Challenge {
   std::uint64_t correlation = 0, timer = 0;
   Verifier* judge = nullptr;
   bool judging = false;  // evidence came; the verifier works on it
+  bool refused = false;  // by the control domain: the VM has had its share of the host's TPM
   MachineEvidence own, host_evidence;
 };
 

@@ -1,5 +1,6 @@
 #include "models/attestation/chips.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <optional>
@@ -22,7 +23,18 @@ struct Chip {
   vtpm::TpmId tpm;
   std::uint32_t device = 0;
   ChipLatency latency;
+  sim::Stream* draws = nullptr;  // of times, with a profile
+  ChipLine line;
   bool alive = true;
+
+  sim::Duration time(vtpm::CommandClass kind) {
+    if (latency.profile) return latency.profile->draw(kind, *draws);
+    return kind == vtpm::CommandClass::quote ? latency.quote : latency.command;
+  }
+  // Of a guest's own command; without a profile all of them take one time.
+  sim::Duration time_of(std::span<const std::uint8_t> command) {
+    return latency.profile ? time(vtpm::command_class(command)) : latency.command;
+  }
   std::optional<vtpm::AttestationKey> key;  // while it is loaded
   Bytes key_public;
 };
@@ -109,6 +121,7 @@ struct Question {
   }
 
   void answer() {
+    --chip->line.open;
     if (!chip->alive) return;
     Extended nothing;
     if (extended.call) extended.call(extended.self, extended.tag, nothing);
@@ -143,11 +156,12 @@ struct Chips::Impl {
 
   Chip& at(ChipId chip) { return *chips.at(chip.value); }
 
-  ChipId keep(vtpm::TpmId tpm, ChipLatency latency) {
+  ChipId keep(vtpm::TpmId tpm, ChipLatency latency, const std::string& name) {
     auto chip = std::make_unique<Chip>();
     chip->tpm = tpm;
     chip->device = pool->add_device();
     chip->latency = latency;
+    if (latency.profile) chip->draws = &engine.stream("tpm.latency." + name);
     chips.push_back(std::move(chip));
     ++alive;
     return {static_cast<std::uint32_t>(chips.size() - 1)};
@@ -168,6 +182,12 @@ struct Chips::Impl {
   }
   std::unique_ptr<Question> ask(ChipId chip, Question::Kind kind) {
     TVDSIM_ASSERT(chip.exists() && at(chip).alive, "a TPM that is not there is asked");
+    Chip& asked_chip = at(chip);
+    if (asked_chip.latency.room > 0 && asked_chip.line.open >= asked_chip.latency.room) {
+      ++asked_chip.line.refused;
+      throw sim::WorldError("asking a TPM", "tpm_queue_full",
+                            "its line has room for " + std::to_string(asked_chip.latency.room));
+    }
     auto question = std::make_unique<Question>();
     question->kind = kind;
     question->fleet = fleet.get();
@@ -177,6 +197,7 @@ struct Chips::Impl {
   }
   void submit(std::unique_ptr<Question> question, sim::Duration time) {
     const std::uint32_t device = question->chip->device;
+    ChipLine& line = question->chip->line;
     question->home = &open;
     question->number = asked++;
     const sim::Job job{[](void* work) { static_cast<Question*>(work)->compute(); },
@@ -187,7 +208,11 @@ struct Chips::Impl {
                        },
                        question.get()};
     open.emplace(question->number, std::move(question));
-    pool->submit(device, time, sim::Cause::tpm_command, job);
+    const sim::Time done = pool->submit(device, time, sim::Cause::tpm_command, job);
+    ++line.asked;
+    line.longest = std::max(line.longest, ++line.open);
+    line.served = line.served + time;
+    line.waited = line.waited + (done - engine.now() - time);
   }
 };
 
@@ -196,7 +221,8 @@ Chips::~Chips() = default;
 
 ChipId Chips::add(const std::string& name, ChipLatency latency) {
   impl_->power();
-  const ChipId chip = impl_->keep(impl_->fleet->create(impl_->unique(name), impl_->engine.now()), latency);
+  const std::string called = impl_->unique(name);
+  const ChipId chip = impl_->keep(impl_->fleet->create(called, impl_->engine.now()), latency, called);
   boot(chip, {});
   return chip;
 }
@@ -217,18 +243,22 @@ bool Chips::exists(ChipId chip) const noexcept {
 
 std::size_t Chips::size() const noexcept { return impl_->alive; }
 
+const ChipLine& Chips::line(ChipId chip) const { return impl_->at(chip).line; }
+
 void Chips::boot(ChipId chip, std::vector<PcrExtend> extends) {
   auto question = impl_->ask(chip, Question::Kind::boot);
-  const auto commands = static_cast<std::int64_t>(extends.size());
+  sim::Duration time{};
+  for (std::size_t i = 0; i < extends.size(); ++i)
+    time = time + impl_->at(chip).time(vtpm::CommandClass::extend);
   question->extends = std::move(extends);
-  impl_->submit(std::move(question), impl_->at(chip).latency.command * commands);
+  impl_->submit(std::move(question), time);
 }
 
 void Chips::extend(ChipId chip, PcrExtend extend, ChipDone<Extended> done) {
   auto question = impl_->ask(chip, Question::Kind::extend);
   question->extends = {extend};
   question->extended = done;
-  impl_->submit(std::move(question), impl_->at(chip).latency.command);
+  impl_->submit(std::move(question), impl_->at(chip).time(vtpm::CommandClass::extend));
 }
 
 void Chips::quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pcrs,
@@ -237,14 +267,15 @@ void Chips::quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pc
   question->bytes = std::move(nonce);
   question->pcrs = pcrs;
   question->on_quote = done;
-  impl_->submit(std::move(question), impl_->at(chip).latency.quote);
+  impl_->submit(std::move(question), impl_->at(chip).time(vtpm::CommandClass::quote));
 }
 
 void Chips::execute(ChipId chip, Bytes command, ChipDone<Bytes> done) {
   auto question = impl_->ask(chip, Question::Kind::execute);
+  const sim::Duration time = impl_->at(chip).time_of(command);
   question->bytes = std::move(command);
   question->on_response = done;
-  impl_->submit(std::move(question), impl_->at(chip).latency.command);
+  impl_->submit(std::move(question), time);
 }
 
 vtpm::Digest Chips::read_pcr(ChipId chip, vtpm::HashAlg bank, std::uint32_t pcr) {
@@ -275,9 +306,10 @@ ChipId Chips::load(const std::string& name, const vtpm::TpmState& state, ChipLat
   impl_->power();
   const sim::Time now = impl_->engine.now();
   impl_->rest();
-  const vtpm::TpmId tpm = impl_->fleet->create(impl_->unique(name), now);
+  const std::string called = impl_->unique(name);
+  const vtpm::TpmId tpm = impl_->fleet->create(called, now);
   impl_->fleet->load(tpm, state, {.now = now});
-  return impl_->keep(tpm, latency);
+  return impl_->keep(tpm, latency, called);
 }
 
 }  // namespace tvdsim::models

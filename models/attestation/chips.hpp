@@ -1,7 +1,8 @@
 // The TPMs of a datacenter as devices in simulated time: hardware chips of hosts and the instances of VMs.
 //
-// What is asked of a chip is served first come, first served, and takes as long as its latencies say; the answer is there when
-// that time is over. Behind every chip is a TPM of its own (vtpm/device). The library behind those is not touched before the
+// What is asked of a chip is served first come, first served, and takes as long as its latencies say, or what is drawn from its
+// profile; the answer is there when that time is over. A chip may have room for so many questions and no more, as a resource
+// manager in front of it has. Behind every chip is a TPM of its own (vtpm/device). The library behind those is not touched before the
 // first chip is made.
 //
 // Invariant  answers come in the order of the questions; a chip that was dropped answers nothing any more.
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "sim/engine/engine.hpp"
+#include "vtpm/device/profiles.hpp"
 #include "vtpm/device/tpm.hpp"
 #include "vtpm/evidence/digest.hpp"
 #include "vtpm/evidence/pcr_values.hpp"
@@ -28,6 +30,16 @@ using ChipId = sim::Id<struct ChipTag>;
 
 struct ChipLatency {
   sim::Duration command{1'000'000}, quote{60'000'000};
+  // Each time is drawn from it instead, by the command's class, from a stream of the chip's own.
+  const vtpm::LatencyProfile* profile = nullptr;
+  std::uint32_t room = 0;  // questions asked and not answered that it may have; 0: any number
+};
+
+// How a chip's line went so far.
+struct ChipLine {
+  std::uint64_t asked = 0, refused = 0;
+  std::uint32_t open = 0, longest = 0;  // asked and not answered: now; at most
+  sim::Duration served{}, waited{};     // all together: by the chip; in line before it
 };
 
 struct PcrExtend {
@@ -65,6 +77,8 @@ class Chips {
 
   // A manufactured TPM, started up. The name and the engine's seed make its keys.
   ChipId add(const std::string& name, ChipLatency latency);
+  // A question to a chip without room for it is WorldError "tpm_queue_full", and is not asked.
+  const ChipLine& line(ChipId chip) const;
   void drop(ChipId chip);  // with its keys: what was sealed to it is lost
   bool exists(ChipId chip) const noexcept;
   std::size_t size() const noexcept;  // chips that exist

@@ -35,6 +35,9 @@ struct IntegritySetup {
   sim::Duration hash{50'000};       // of one component: 4 KiB at the 80 MB/s of the time
   sim::Duration extend{1'000'000};  // by which execution waits for the TPM
   VerifierSetup verifier;
+  // The share that one VM has of its host's TPM: a question per interval, and this many at once.
+  sim::Duration tpm_share{500'000'000};
+  std::uint32_t tpm_share_at_once = 8;
 };
 
 class Integrity {

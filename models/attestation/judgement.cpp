@@ -133,6 +133,16 @@ Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::s
 
 Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
   const MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  if (challenge.refused) {
+    return {AttestationVerdict::unknown,
+            "tpm_quota",
+            "it has had its share of its host's TPM",
+            machine.name,
+            {},
+            {},
+            {},
+            0};
+  }
   Outcome own = judge_machine(machine, challenge.nonce, challenge.own);
   if (!challenge.about_vm || own.verdict == AttestationVerdict::untrusted) return own;
   if (integrity_.setup_.controls[sim::Control::vtpm_root] == sim::ControlMode::off) {

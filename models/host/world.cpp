@@ -64,7 +64,7 @@ Chips& World::chips() {
 ChipLatency World::chip_latency(const HostSetup& host) const {
   using enum vtpm::CommandClass;
   const vtpm::LatencyProfile* profile = vtpm::profile_named(host.tpm_profile);
-  if (profile && !setup.timeless) return {profile->of(extend), profile->of(quote)};
+  if (profile && !setup.timeless) return {profile->of(extend), profile->of(quote), profile};
   return {costs.each(Cost::tpm_extend), costs.each(Cost::tpm_quote)};
 }
 

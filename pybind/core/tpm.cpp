@@ -80,8 +80,11 @@ Bytes nonce_of(const py::bytes& nonce) {
 // A fleet that Python's threads may share: whoever is in it is alone. All stock fleets sit in one library: one lock for them.
 class Fleet {
  public:
-  Fleet(const std::vector<std::string>& names, std::uint64_t seed, unsigned workers)
-      : fleet_(std::make_unique<vtpm::TpmFleet>(vtpm::TpmFleetSetup{.seed = seed, .workers = workers})),
+  Fleet(const std::vector<std::string>& names, std::uint64_t seed, unsigned workers, bool blobs)
+      : fleet_(std::make_unique<vtpm::TpmFleet>(
+            vtpm::TpmFleetSetup{.seed = seed,
+                                .workers = workers,
+                                .parking = blobs ? vtpm::Parking::blobs : vtpm::Parking::segments})),
         deterministic_(fleet_->deterministic()) {
     const py::gil_scoped_release free;
     const std::lock_guard in(lock());
@@ -102,8 +105,51 @@ class Fleet {
   std::vector<std::uint64_t> commands_per_worker() {
     return alone([&] { return fleet_->commands_per_worker(); });
   }
+  std::string parking() const { return fleet_->parking() == vtpm::Parking::segments ? "segments" : "blobs"; }
   std::string state_digest() {
     return vtpm::to_hex(alone([&] { return fleet_->state_digest(); }));
+  }
+  std::string state_digest_of(std::size_t tpm) {
+    return vtpm::to_hex(alone([&] { return fleet_->state_digest(tpms_.at(tpm)); }));
+  }
+
+  // permanent, running, digest in hex
+  py::tuple save(std::size_t tpm) {
+    const vtpm::TpmState state = alone([&] { return fleet_->save(tpms_.at(tpm)); });
+    return py::make_tuple(copy(state.permanent), copy(state.running), vtpm::to_hex(state.digest));
+  }
+  void load(std::size_t tpm, const py::bytes& permanent, const py::bytes& running,
+            const std::string& digest) {
+    vtpm::TpmState state{bytes_of(permanent), bytes_of(running), {}};
+    const auto given = vtpm::from_hex(digest);
+    if (!given || given->size() != state.digest.size())
+      refuse("TVD-103", "load", fmt::format("`{}` is no SHA-256 digest in hex.", digest));
+    std::copy(given->begin(), given->end(), state.digest.begin());
+    alone([&] { fleet_->load(tpms_.at(tpm), state); });
+  }
+  // The clone's place.
+  std::size_t clone(std::size_t tpm, const std::string& name, bool fresh) {
+    const auto identity = fresh ? vtpm::CloneIdentity::fresh : vtpm::CloneIdentity::shared;
+    return alone([&] {
+      tpms_.push_back(fleet_->clone(tpms_.at(tpm), name, identity));
+      return tpms_.size() - 1;
+    });
+  }
+  void fail(std::size_t tpm, const std::string& fault, const py::bytes& command) {
+    const std::pair<std::string_view, vtpm::TpmFault> known[] = {
+        {"failure_mode", vtpm::TpmFault::failure_mode},
+        {"power_cut", vtpm::TpmFault::power_cut},
+        {"worker_crash", vtpm::TpmFault::worker_crash}};
+    std::vector<std::string> names;
+    for (const auto& [name, what] : known) {
+      names.emplace_back(name);
+      if (name != fault) continue;
+      const Bytes sent = bytes_of(command);
+      alone([&, what = what] { fleet_->fail(tpms_.at(tpm), what, sent); });
+      return;
+    }
+    refuse("TVD-101", "fail", fmt::format("`{}` is nothing that happens to a TPM.", fault),
+           sim::suggest(fault, names));
   }
 
   py::bytes execute(std::size_t tpm, const py::bytes& command, std::uint8_t locality) {
@@ -116,9 +162,8 @@ class Fleet {
     for (std::size_t i = 0; i < size(); ++i)
       for (const py::bytes& command : commands.at(i)) sent[i].push_back(bytes_of(command));
     alone([&] {
-      vtpm::for_each_tpm(*fleet_, tpms_, [&](std::size_t i) {
-        for (const Bytes& command : sent[i]) answers[i].push_back(fleet_->execute(tpms_[i], command));
-      });
+      vtpm::for_each_tpm(*fleet_, tpms_,
+                         [&](std::size_t i) { answers[i] = fleet_->execute_all(tpms_[i], sent[i]); });
     });
     std::vector<std::vector<py::bytes>> out(size());
     for (std::size_t i = 0; i < size(); ++i)
@@ -227,12 +272,51 @@ py::bytes write_pcr_dump(const OrderedPcrs& pcrs) {
   return copy(vtpm::write_pcr_dump(selections, values));
 }
 
+// Commands as bytes, for TpmFleet.execute_all and for devices that take bytes.
+void bind_commands(py::module_& m) {
+  m.def("startup_command", [] { return copy(vtpm::startup_command(vtpm::StartupType::clear)); });
+  m.def(
+      "extend_command",
+      [](std::uint32_t pcr, const std::string& hex, const std::string& bank) {
+        const vtpm::HashAlg alg = bank_of(bank);
+        const vtpm::BankDigest digest{alg, digest_of(alg, hex)};
+        return copy(vtpm::pcr_extend_command(pcr_of(pcr), {&digest, 1}));
+      },
+      py::arg("pcr"), py::arg("hex"), py::arg("bank"));
+  m.def(
+      "read_command",
+      [](std::uint32_t pcr, const std::string& bank) {
+        return copy(vtpm::pcr_read_command(bank_of(bank), pcr_of(pcr)));
+      },
+      py::arg("pcr"), py::arg("bank"));
+  m.def(
+      "random_command", [](std::uint16_t size) { return copy(vtpm::get_random_command(size)); },
+      py::arg("size"));
+  m.def("make_key_command", [] { return copy(vtpm::create_attestation_key_command()); });
+  m.def(
+      "quote_command",
+      [](std::uint32_t key, const py::bytes& nonce, const Selection& asked) {
+        return copy(vtpm::quote_command(key, nonce_of(nonce), selection_of(asked)));
+      },
+      py::arg("key"), py::arg("nonce"), py::arg("selection"));
+  m.def(
+      "flush_command", [](std::uint32_t handle) { return copy(vtpm::flush_command(handle)); },
+      py::arg("handle"));
+}
+
 }  // namespace
 
 void bind_tpm(py::module_& m) {
+  bind_commands(m);
   py::class_<Fleet>(m, "TpmFleet")
-      .def(py::init<const std::vector<std::string>&, std::uint64_t, unsigned>(), py::arg("names"),
-           py::arg("seed"), py::arg("workers"))
+      .def(py::init<const std::vector<std::string>&, std::uint64_t, unsigned, bool>(), py::arg("names"),
+           py::arg("seed"), py::arg("workers"), py::arg("blobs"))
+      .def("parking", &Fleet::parking)
+      .def("state_digest_of", &Fleet::state_digest_of, py::arg("tpm"))
+      .def("save", &Fleet::save, py::arg("tpm"))
+      .def("load", &Fleet::load, py::arg("tpm"), py::arg("permanent"), py::arg("running"), py::arg("digest"))
+      .def("clone", &Fleet::clone, py::arg("tpm"), py::arg("name"), py::arg("fresh"))
+      .def("fail", &Fleet::fail, py::arg("tpm"), py::arg("fault"), py::arg("command"))
       .def("size", &Fleet::size)
       .def("path", &Fleet::path)
       .def("deterministic", &Fleet::deterministic)

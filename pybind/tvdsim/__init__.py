@@ -82,7 +82,7 @@ from .scenario import Scenario
 from .served import ServedTpm, ServedTpms
 from .sweep import Sweep, sweep
 from .things import Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
-from .tpm import ResponseCode, Tpm, TpmFleet, pcr_file
+from .tpm import ResponseCode, Tpm, TpmFleet, TpmState, pcr_file
 
 __all__ = [
     "Action", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
@@ -94,7 +94,7 @@ __all__ = [
     "ReadDisk", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
     "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "Run", "RunInterrupted", "RunProgram",
     "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
-    "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet",
+    "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet", "TpmState",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall",
     "WorkerDied", "WorldError", "WriteDisk", "analyse", "attacks", "diff", "doctor", "output", "pcr_file",
     "replay", "sweep", "__version__",

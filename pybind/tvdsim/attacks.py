@@ -75,7 +75,7 @@ class Attack:
 A01, A03 = Attack("A-01"), Attack("A-03")
 A06, A07, A08 = Attack("A-06"), Attack("A-07"), Attack("A-08")
 A23, A29, A33 = Attack("A-23"), Attack("A-29"), Attack("A-33")
-A49, A51, A79 = Attack("A-49"), Attack("A-51"), Attack("A-79")
+A48, A49, A51, A79 = Attack("A-48"), Attack("A-49"), Attack("A-51"), Attack("A-79")
 ALL = tuple(Attack(str(row["id"])) for row in json.loads(_core.catalogue())["attacks"])
 
 

@@ -24,7 +24,7 @@ from .evidence import Pcrs, Quote, _bytes, _hex_pcrs
 
 Selection = Mapping[str, Sequence[int]]
 
-_MOST = 1_000_000  # TPMs of a fleet: 10 kB each
+_MOST = 1_000_000  # TPMs of a fleet: 1 to 2 kB each
 _PCRS = 24
 
 
@@ -52,6 +52,16 @@ class ResponseCode:
         return text + (f"\n  help: {self.help}" if self.help else "")
 
 
+@dataclass(frozen=True)
+class TpmState:
+    """All there is of a TPM: what survives power-off, and what runs (PCRs, loaded keys, sessions; empty: powered off). ``digest``
+    is SHA-256 over both; ``Tpm.load`` compares it."""
+
+    permanent: bytes
+    running: bytes
+    digest: str
+
+
 class Tpm:
     """One TPM of a fleet. It keeps its fleet alive."""
 
@@ -66,6 +76,27 @@ class Tpm:
     def power_cycle(self) -> None:
         """Off, on, and TPM2_Startup(CLEAR): PCRs and sessions are gone, keys come again from the same seeds."""
         self._fleet.power_cycle(self._index)
+
+    def save(self) -> TpmState:
+        """A snapshot; the TPM goes on. Old ones load, as with every software TPM: rollback is for others to detect."""
+        return TpmState(*self._fleet.save(self._index))
+
+    def load(self, state: TpmState) -> None:
+        """Makes this TPM the saved one, also after a ``worker_crash``. ``WorldError`` state_digest when it was changed, or the
+        library's own code; then nothing has happened."""
+        if not isinstance(state, TpmState):
+            raise InputError(Finding("TVD-103", "load", f"a TpmState is needed, not {state!r}.", "tpm.save()"))
+        self._fleet.load(self._index, _bytes(state.permanent, "load"), _bytes(state.running, "load"), _text(state.digest, "load", "a digest"))
+
+    def fail(self, fault: str, command: bytes = b"") -> None:
+        """Lets this happen: ``failure_mode`` (it answers TPM_RC_FAILURE until ``power_cycle``), ``power_cut`` (it executes the
+        command, writes its NV and loses power before the response leaves: it wants TPM2_Startup), ``worker_crash`` (lost in the
+        middle of the command: ``WorldError`` tpm_lost until ``load``). No other TPM changes."""
+        self._fleet.fail(self._index, _text(fault, "fail", "a fault"), _bytes(command, "fail"))
+
+    def state_digest(self) -> str:
+        """SHA-256 over all that this TPM is, in hex."""
+        return self._fleet.state_digest_of(self._index)
 
     def extend(self, pcr: int, hex: str, bank: str = "sha256") -> None:
         """PCR := H(PCR || digest), in one bank. ``hex`` is a digest of the bank's size."""
@@ -99,10 +130,13 @@ class TpmFleet:
 
     count: how many. seed: with a TPM's name it decides its keys and random numbers. workers: threads that ``execute_all``,
     ``quote_all`` and the making of the fleet use; no result depends on it. names: one per TPM, ``tpm0``, ``tpm1``, … without
-    them; TPMs of one name are twins with the same keys. Any Python thread may use the fleet; calls take turns.
+    them; TPMs of one name are twins with the same keys. parking: how TPMs wait that nobody speaks to, ``"segments"`` (1 to 2 kB,
+    8 us to come back) or ``"blobs"`` (the library's own format, 10 kB, 40 us); no answer depends on it, and ``.parking`` says
+    what is done. Any Python thread may use the fleet; calls take turns.
     """
 
-    def __init__(self, count: Optional[int] = None, seed: int = 1, workers: int = 1, *, names: Optional[Sequence[str]] = None) -> None:
+    def __init__(self, count: Optional[int] = None, seed: int = 1, workers: int = 1, *, names: Optional[Sequence[str]] = None,
+                 parking: str = "segments") -> None:
         if count is None and names is None:
             raise InputError(Finding("TVD-104", "TpmFleet", "how many TPMs?", "TpmFleet(count=10)"))
         if names is None:
@@ -112,8 +146,10 @@ class TpmFleet:
         elif count is not None and count != len(names):
             raise InputError(Finding("TVD-103", "TpmFleet", f"count={count}, and {len(names)} names are given.", "leave out count"))
         threads = _number(workers, 1, 256, "TpmFleet", "workers")
-        self._core = _core.TpmFleet(list(names), _number(seed, 0, 2**64 - 1, "TpmFleet", "seed"), threads)
-        self._tpms = tuple(Tpm(self._core, i, name) for i, name in enumerate(names))
+        if parking not in ("segments", "blobs"):
+            raise InputError(Finding("TVD-103", "TpmFleet", f"TPMs are not parked as {parking!r}.", '"segments" or "blobs"'))
+        self._core = _core.TpmFleet(list(names), _number(seed, 0, 2**64 - 1, "TpmFleet", "seed"), threads, parking == "blobs")
+        self._tpms = [Tpm(self._core, i, name) for i, name in enumerate(names)]
 
     def __len__(self) -> int:
         return len(self._tpms)
@@ -123,6 +159,19 @@ class TpmFleet:
 
     def __iter__(self) -> Iterator[Tpm]:
         return iter(self._tpms)
+
+    def clone(self, tpm: Tpm, name: str, identity: str = "fresh") -> Tpm:
+        """Another TPM of this fleet in the state of this one. ``"shared"``: its twin, as a copied virtual machine has it, with the
+        same seeds, keys and random generator. ``"fresh"``: the same PCRs, but seeds of its own (TPM2_ChangeEPS, ChangePPS, Clear),
+        which take its owner's keys and NV along; ``WorldError`` by the TPM's code when it refuses."""
+        if not isinstance(tpm, Tpm) or tpm._fleet is not self._core:
+            raise InputError(Finding("TVD-103", "clone", f"{tpm!r} is no TPM of this fleet.", "fleet[0]"))
+        if identity not in ("fresh", "shared"):
+            raise InputError(Finding("TVD-103", "clone", f"identity {identity!r} is unknown.", '"fresh" or "shared"'))
+        if not _text(name, "clone", "a name"):
+            raise InputError(Finding("TVD-103", "clone", "a clone's name is not empty."))
+        self._tpms.append(Tpm(self._core, self._core.clone(tpm._index, name, identity == "fresh"), name))
+        return self._tpms[-1]
 
     def execute_all(self, commands: Sequence[Sequence[bytes]]) -> List[List[bytes]]:
         """One list of commands per TPM, in order; the responses alike. Every worker serves its own TPMs, all at once."""
@@ -149,6 +198,11 @@ class TpmFleet:
         return self._core.path()
 
     @property
+    def parking(self) -> str:
+        """``"segments"`` or ``"blobs"``: the latter also on the stock library, and where a self-test found that segments differ."""
+        return self._core.parking()
+
+    @property
     def deterministic(self) -> bool:
         """Do keys and signatures follow from the seed? Of the stock library only PCRs and response codes do."""
         return self._core.deterministic()
@@ -165,6 +219,16 @@ class TpmFleet:
 
     def __repr__(self) -> str:
         return f"<TpmFleet: {len(self)} TPMs, {self.workers} workers, {self.path} libtpms>"
+
+
+def extend_command(pcr: int, hex: str, bank: str = "sha256") -> bytes:
+    """TPM2_PCR_Extend with the empty password, as bytes: for ``execute`` and ``execute_all``."""
+    return _core.extend_command(_pcr(pcr, "extend_command"), _text(hex, "extend_command", "a digest in hex"), _text(bank, "extend_command", "a bank"))
+
+
+def read_command(pcr: int, bank: str = "sha256") -> bytes:
+    """TPM2_PCR_Read of one PCR, as bytes; the value is the end of the response."""
+    return _core.read_command(_pcr(pcr, "read_command"), _text(bank, "read_command", "a bank"))
 
 
 def pcr_file(pcrs: Pcrs) -> bytes:

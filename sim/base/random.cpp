@@ -1,6 +1,8 @@
 #include "sim/base/random.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include "sim/base/error.hpp"
@@ -74,6 +76,36 @@ Duration Stream::exponential(Duration mean) noexcept {
 Duration Stream::uniform(Duration low, Duration high) noexcept {
   TVDSIM_ASSERT(low < high, "a uniform duration needs low < high");
   return {low.ns + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(high.ns - low.ns)))};
+}
+
+Duration Stream::lognormal(Duration mean, double spread) noexcept {
+  TVDSIM_ASSERT(mean.ns > 0 && spread >= 0 && spread < 10,
+                "a lognormal duration needs a mean and a sensible spread");
+  // A normal number by Marsaglia's polar method: basic operations and square roots alone.
+  double u = 0, s = 0;
+  do {
+    u = 2.0 * unit() - 1.0;
+    const double v = 2.0 * unit() - 1.0;
+    s = u * u + v * v;
+  } while (s >= 1.0 || s < 0x1.0p-100);
+  const double normal = u * std::sqrt(-2.0 * portable_log(s) / s);
+  const double variance = portable_log(1.0 + spread * spread);
+  const double ns =
+      static_cast<double>(mean.ns) * portable_exp(std::sqrt(variance) * normal - variance / 2.0) + 0.5;
+  if (ns >= 0x1.0p63) return {std::numeric_limits<std::int64_t>::max()};
+  return {std::max<std::int64_t>(static_cast<std::int64_t>(ns), 1)};
+}
+
+double portable_exp(double x) noexcept {
+  TVDSIM_ASSERT(x > -700.0 && x < 700.0, "portable_exp needs a modest number");
+  // x = k ln 2 + r with |r| < 0.35; ln 2 in two parts as below.
+  constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
+  const double scaled = x * 0x1.71547652b82fep+0;
+  const auto k = static_cast<std::int64_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+  const double r = (x - static_cast<double>(k) * kLn2High) - static_cast<double>(k) * kLn2Low;
+  double sum = 1.0;
+  for (int n = 16; n >= 1; --n) sum = 1.0 + sum * r / n;
+  return sum * std::bit_cast<double>(static_cast<std::uint64_t>(k + 1023) << 52);
 }
 
 double portable_log(double x) noexcept {

@@ -24,6 +24,8 @@ class Stream {
   bool chance(double p) noexcept;                          // true with probability p
   Duration exponential(Duration mean) noexcept;            // memoryless waiting time, rounded to ns
   Duration uniform(Duration low, Duration high) noexcept;  // on [low, high)
+  // Lognormal with this mean; spread: its standard deviation in units of the mean. Rounded to ns, at least 1.
+  Duration lognormal(Duration mean, double spread) noexcept;
 
  private:
   std::uint64_t state_[4];
@@ -31,5 +33,7 @@ class Stream {
 
 // Natural logarithm from IEEE basic operations only: the same bits with every libm. Needs x > 0 and normal.
 double portable_log(double x) noexcept;
+// The exponential function likewise, for |x| up to 700.
+double portable_exp(double x) noexcept;
 
 }  // namespace tvdsim::sim

@@ -143,3 +143,63 @@ def test_threads_of_python_may_share_a_fleet() -> None:
     with ThreadPoolExecutor(8) as pool:
         seen = list(pool.map(visit, range(64)))
     assert all(len(row) == 4 for row in seen) and sum(fleet.commands_per_worker) >= 64 * 5
+
+
+@private_only
+def test_parking_as_blobs_gives_the_same_tpms() -> None:
+    fleets = [tvd.TpmFleet(6, seed=3, parking=way) for way in ("segments", "blobs")]
+    assert [f.parking for f in fleets] == ["segments", "blobs"]
+    said = [f.execute_all([[extend_command(10, bytes([i] * 32)), random_command(8)] for i in range(6)]) for f in fleets]
+    assert said[0] == said[1] and fleets[0].state_digest() == fleets[1].state_digest()
+    with pytest.raises(tvd.InputError):
+        tvd.TpmFleet(1, parking="ram")
+
+
+@private_only
+def test_a_snapshot_comes_back_and_a_changed_one_is_refused() -> None:
+    tpm, other = tvd.TpmFleet(2, seed=3)
+    tpm.extend(10, "ab" * 32)
+    state, before = tpm.save(), tpm.state_digest()
+    tpm.extend(10, "cd" * 32)
+    assert tpm.state_digest() != before
+    tpm.load(state)
+    assert tpm.state_digest() == before
+    other.load(state)
+    assert other.pcr(10) == tpm.pcr(10) and other.ak_public_pem == tpm.ak_public_pem
+    with pytest.raises(tvd.WorldError) as told:
+        tpm.load(tvd.TpmState(state.permanent[:-1] + b"x", state.running, state.digest))
+    assert told.value.name == "state_digest" and tpm.state_digest() == before
+    with pytest.raises(tvd.InputError):
+        tpm.load(b"bytes")  # type: ignore[arg-type]
+
+
+@private_only
+def test_clones_share_an_identity_or_have_their_own() -> None:
+    fleet = tvd.TpmFleet(1, seed=3)
+    fleet[0].extend(10, "ab" * 32)
+    twin, fresh = fleet.clone(fleet[0], "twin", "shared"), fleet.clone(fleet[0], "fresh")
+    assert len(fleet) == 3 and fleet[2] is fresh
+    assert twin.ak_public_pem == fleet[0].ak_public_pem != fresh.ak_public_pem
+    assert fresh.pcr(10) == twin.pcr(10) == fleet[0].pcr(10)
+    for wrong in (lambda: fleet.clone(tvd.TpmFleet(1)[0], "x"), lambda: fleet.clone(twin, ""), lambda: fleet.clone(twin, "x", "half")):
+        with pytest.raises(tvd.InputError):
+            wrong()
+
+
+@private_only
+def test_what_goes_wrong_with_one_tpm_changes_no_other() -> None:
+    fleet = tvd.TpmFleet(4, seed=3, workers=2)
+    before, state = [t.state_digest() for t in fleet], fleet[1].save()
+    fleet[1].fail("failure_mode")
+    assert tvd.ResponseCode.of(struct.unpack(">HII", fleet[1].execute(random_command(8))[:10])[2]).name == "TPM_RC_FAILURE"
+    fleet[1].power_cycle()
+    fleet[1].fail("power_cut", random_command(8))
+    assert tvd.ResponseCode.of(struct.unpack(">HII", fleet[1].execute(random_command(8))[:10])[2]).name == "TPM_RC_INITIALIZE"
+    fleet[1].fail("worker_crash", random_command(8))
+    with pytest.raises(tvd.WorldError) as told:
+        fleet[1].pcr(10)
+    assert told.value.name == "tpm_lost"
+    fleet[1].load(state)
+    assert [t.state_digest() for t in fleet] == before
+    with pytest.raises(tvd.InputError):
+        fleet[1].fail("rust")

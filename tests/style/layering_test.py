@@ -59,7 +59,7 @@ THIRD_PARTY_IN_TESTS = r"tests/[\w/]+\.(cpp|hpp)"
 
 # The system's own C headers: in .cpp files only.
 POSIX = re.compile(r"(sys/\w+|unistd|fcntl|signal|poll|dirent|dlfcn|netdb|netinet/\w+|arpa/\w+|pthread|errno|string|time"
-                   r"|link|sched|spawn|termios|execinfo|sanitizer/\w+)\.h")
+                   r"|link|elf|sched|spawn|termios|execinfo|sanitizer/\w+)\.h")
 PLAIN_C = re.compile(r"std(int|def|bool)\.h")
 STANDARD = re.compile(r"[a-z_]+")
 

@@ -115,10 +115,17 @@ void LibtpmsDevice::drop_cached_state() {
   demand(lib_.choose_version(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
 }
 
+void LibtpmsDevice::choose_12(bool chosen) {
+  const Visit visit(lib_);
+  set_up();
+  demand(lib_.choose_version(chosen ? TPMLIB_TPM_VERSION_1_2 : TPMLIB_TPM_VERSION_2), "choosing a version");
+}
+
 // Sets the copy up once; what a sound TPM's permanent state is, is kept to clean the globals after a bad blob.
 void LibtpmsDevice::set_up() {
   if (!lib_.sound.empty()) return;
   const Visit visit(lib_);
+  permall().clear();
   demand(lib_.choose_version(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0");
   libtpms_callbacks callbacks{sizeof(libtpms_callbacks),
                               nvram_init,

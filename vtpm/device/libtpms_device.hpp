@@ -21,6 +21,7 @@ class LibtpmsDevice {
   explicit LibtpmsDevice(TpmLibrary& library) : lib_(library) {}
 
   void set_up();                 // what a copy needs once, before the first power-on, which else does it
+  void choose_12(bool chosen);   // TPM 1.2s from now on, or 2.0s again; powered off
   void power_on_manufactured();  // a new TPM, never used before
   // Without `running` the TPM comes up as after a power cut.
   void power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running);

@@ -8,7 +8,9 @@ namespace {
 enum class Row : std::uint8_t {
 #define PROFILE(name, what) name,
 #define FIGURE(profile, kind, us, source)
+#define SPREAD(profile, percent, source)
 #include "vtpm/device/profiles.def"
+#undef SPREAD
 #undef FIGURE
 #undef PROFILE
   count
@@ -25,7 +27,11 @@ constexpr auto make_table() {
   table[static_cast<std::size_t>(Row::n)].name = #n; \
   table[static_cast<std::size_t>(Row::n)].what = w;
 #define FIGURE(profile, kind, us, source) put(Row::profile, CommandClass::kind, us, source);
+#define SPREAD(profile, percent, source)                                  \
+  table[static_cast<std::size_t>(Row::profile)].spread = percent / 100.0; \
+  table[static_cast<std::size_t>(Row::profile)].spread_source = source;
 #include "vtpm/device/profiles.def"
+#undef SPREAD
 #undef FIGURE
 #undef PROFILE
   return table;
@@ -33,12 +39,14 @@ constexpr auto make_table() {
 constexpr auto kTable = make_table();
 
 constexpr bool complete() {
-  for (const LatencyProfile& profile : kTable)
+  for (const LatencyProfile& profile : kTable) {
+    if (profile.spread < 0 || profile.spread_source.empty()) return false;
     for (const LatencyFigure& figure : profile.figures)
       if (figure.time.ns <= 0 || figure.source.empty()) return false;
+  }
   return true;
 }
-static_assert(complete(), "profiles.def lacks a figure or a source");
+static_assert(complete(), "profiles.def lacks a figure, a spread or a source");
 
 }  // namespace
 
@@ -81,6 +89,10 @@ CommandClass command_class(std::span<const std::uint8_t> command) noexcept {
     default:
       return CommandClass::other;
   }
+}
+
+sim::Duration LatencyProfile::draw(CommandClass kind, sim::Stream& stream) const noexcept {
+  return stream.lognormal(of(kind), spread);
 }
 
 std::span<const LatencyProfile> profiles() noexcept { return kTable; }

@@ -2,12 +2,14 @@
 // vTPM a fraction of one.
 //
 //   const LatencyProfile* chip = profile_named("slb9670");
-//   const sim::Duration time = chip->of(command_class(command));
+//   const sim::Duration mean = chip->of(command_class(command));
+//   const sim::Duration once = chip->draw(command_class(command), stream);     // lognormal around it
 //
 // Invariant  every profile has a figure, and the figure a source, for every class of command.
-// Cost       a look-up in a table.
+// Cost       a look-up in a table; a draw about 50 ns.
 // Threads    all functions may be called from any.
-// Leaves out variation: a figure is a mean. A chip serves one command at a time: queueing is for who owns the chip.
+// Leaves out dependence between one command's time and the next one's, and a spread of its own for each class. A chip serves one
+//            command at a time: queueing is for who owns the chip (models/attestation/chips.hpp).
 // Source     vtpm/device/profiles.def, figure by figure.
 #pragma once
 
@@ -16,6 +18,7 @@
 #include <span>
 #include <string_view>
 
+#include "sim/base/random.hpp"
 #include "sim/base/units.hpp"
 
 namespace tvdsim::vtpm {
@@ -36,11 +39,14 @@ struct LatencyFigure {
 struct LatencyProfile {
   std::string_view name, what;
   std::array<LatencyFigure, kCommandClasses> figures{};
+  double spread = -1;  // standard deviation of each figure, in units of it
+  std::string_view spread_source;
 
   constexpr const LatencyFigure& figure(CommandClass kind) const noexcept {
     return figures[static_cast<std::size_t>(kind)];
   }
   constexpr sim::Duration of(CommandClass kind) const noexcept { return figure(kind).time; }
+  sim::Duration draw(CommandClass kind, sim::Stream& stream) const noexcept;
 };
 
 std::span<const LatencyProfile> profiles() noexcept;                  // in the order of the table

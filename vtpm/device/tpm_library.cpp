@@ -32,6 +32,7 @@ struct LibtpmsFunctions {
   decltype(&TPM_IO_TpmEstablished_Reset) reset_established = &TPM_IO_TpmEstablished_Reset;
   void (*forget)() = nullptr;  // of a private copy
   void (*fail)(int) = nullptr;
+  void* (*swap_12)(void*) = nullptr;
 };
 
 namespace {
@@ -107,6 +108,7 @@ std::unique_ptr<TpmLibrary> load() {
                      find(object, "TPM_IO_TpmEstablished_Reset", functions->reset_established) &&
                      find(object, "tvdsim_tpm_forget", functions->forget) &&
                      find(object, "tvdsim_tpm_fail", functions->fail) &&
+                     find(object, "tvdsim_tpm_swap_12", functions->swap_12) &&
                      find(object, "tvdsim_tpm_set_hooks", set_hooks);
   if (!whole) return nullptr;
   const Hooks hooks{&TpmSurroundings::random, &TpmSurroundings::now_ns};
@@ -173,6 +175,7 @@ std::uint32_t TpmLibrary::signal(TpmSignal signal, std::span<const std::uint8_t>
 void TpmLibrary::forget() noexcept {
   if (call->forget) call->forget();
 }
+void* TpmLibrary::swap_12(void* instance) noexcept { return call->swap_12(instance); }
 bool TpmLibrary::can_fail() const noexcept { return call->fail != nullptr; }
 void TpmLibrary::fail(bool fails) noexcept {
   if (call->fail) call->fail(fails ? 1 : 0);

@@ -43,6 +43,7 @@ struct TpmLibrary {
   // Of a private copy alone: its writable data, what RSA keeps outside of it given back, the TPM in failure mode or out of it.
   std::span<std::uint8_t> segment;
   void forget() noexcept;
+  void* swap_12(void* instance) noexcept;  // the TPM 1.2 that commands go to; gives the one before
   bool can_fail() const noexcept;
   void fail(bool fails) noexcept;
 

@@ -4,11 +4,13 @@
     tvdsim tpm quote --seed 7 --name h1 --extend 10=HEX --nonce HEX --pcrs sha256:0,10 --out DIR
     tvdsim tpm rc 0x922
     tvdsim tpm serve --seed 7 --name h1 --unix PATH
+    tvdsim tpm calibrate --device /dev/tpmrm0 --name mine
 
 `pcr` and `quote` manufacture the TPM of that seed and name, start it, and extend it in the order given; the size of a digest says
 its bank. `quote` writes q.msg, q.sig, q.pcrs and ak.pem, and prints the lines of tpm2_checkquote and `tvdsim quote verify` that
 accept them. `serve` offers TPMs on swtpm's protocol, to tpm2-tools and QEMU, until Ctrl-C, and prints how to reach them. Exit status 1
-of `rc`: no response code of a TPM 2.0.
+of `rc`: no response code of a TPM 2.0. `calibrate` measures how long a real TPM takes, and prints rows of vtpm/device/profiles.def; it
+leaves the TPM as it was but for PCR 16, which it resets.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Dict, List
 
+from ..calibrate import DEVICE, measure, open_device
 from ..errors import Finding, InputError
 from ..tpm import ResponseCode, Tpm, TpmFleet, pcr_file
 from . import _io, _serve
@@ -28,13 +31,15 @@ _ALL = "sha256:" + ",".join(str(n) for n in range(24))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("way", choices=("pcr", "quote", "rc", "serve"))
+    parser.add_argument("way", choices=("calibrate", "pcr", "quote", "rc", "serve"))
     parser.add_argument("codes", nargs="*", metavar="CODE", help="rc: response codes, hexadecimal with 0x")
     parser.add_argument("--seed", type=int, default=1, help="what keys and random numbers follow from (default 1)")
     parser.add_argument("--name", default="tpm0", help="the TPM's name: another one has other keys (default tpm0)")
     parser.add_argument("--extend", metavar="PCR=HEX", action="append", default=[], help="extend a PCR; may be given many times")
     parser.add_argument("--pcrs", metavar="BANK:N,N…", help="which PCRs: sha256:0,10, several banks joined by + (pcr: default all of sha256)")
     parser.add_argument("--nonce", metavar="HEX", help="quote: what is asked, at most 64 bytes; '' for none")
+    parser.add_argument("--device", metavar="PATH", default=DEVICE, help="calibrate: a TPM's device or Unix socket (default /dev/tpmrm0)")
+    parser.add_argument("--rounds", type=int, default=20, help="calibrate: how many commands of each class (default 20)")
     parser.add_argument("--out", metavar="DIR", help="quote: where the files go")
     _serve.arguments(parser)
 
@@ -46,6 +51,8 @@ def perform(args: argparse.Namespace) -> int:
         raise InputError(Finding("TVD-105", f"tvdsim tpm {args.way}", f"nobody reads `{' '.join(args.codes)}`.", "tvdsim tpm --help"))
     if args.way == "serve":
         return _serve.perform(args)
+    if args.way == "calibrate":
+        return _calibrate(args)
     return _pcr(args) if args.way == "pcr" else _quote(args)
 
 
@@ -57,6 +64,18 @@ def _rc(args: argparse.Namespace) -> int:
              "parameter": c.parameter} for c in codes]
     _io.emit(args, rows, "\n".join(str(c) for c in codes))
     return _io.NO if any(c.name == "TPM_RC_UNKNOWN" for c in codes) else _io.FINE
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    if not 2 <= args.rounds <= 10_000:
+        raise InputError(Finding("TVD-110", f"--rounds {args.rounds}", "a spread needs 2 to 10,000 commands.", "--rounds 20"))
+    if not (args.name.isascii() and args.name.isidentifier()):
+        raise InputError(Finding("TVD-103", f"--name {args.name}", "a profile's name is a word of letters and digits.", "--name mine"))
+    with open_device(args.device) as device:
+        profile = measure(device, args.rounds)
+    rows = {kind: {"mean_us": f.mean, "median_us": f.median, "spread": f.spread, "count": f.count} for kind, f in profile.figures.items()}
+    _io.emit(args, rows, profile.as_table(args.name))
+    return _io.FINE
 
 
 def _code(word: str) -> int:

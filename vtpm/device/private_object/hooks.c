@@ -71,6 +71,7 @@ extern unsigned char g_toTest[];
 // clang would make the one allocation a part of the data segment, which is what is parked with a TPM.
 static struct memory {
   unsigned char tested[kVectorBytes];
+  int tested_12;
   EC_GROUP* group;  // the numbers of P-256, taken once from OpenSSL's own curve
   BIGNUM *p, *a, *b;
 }* volatile memory;
@@ -79,6 +80,23 @@ __attribute__((constructor)) static void begin(void) {
   __wrap_stderr = __real_stderr;
   memory = calloc(1, sizeof *memory);
   if (memory == NULL) abort();
+}
+
+// A TPM 1.2 is one object on the heap, and this is where the library looks for it.
+extern void* tpm_instances[];
+void* tvdsim_tpm_swap_12(void* instance) {
+  void* before = tpm_instances[0];
+  tpm_instances[0] = instance;
+  return before;
+}
+
+// A TPM 1.2 tests the code of its algorithms at each power-on, with an RSA key made for that: of this copy's code, once is enough.
+uint32_t __real_TPM_CryptoTest(void);
+uint32_t __wrap_TPM_CryptoTest(void) {
+  if (memory->tested_12) return 0;
+  const uint32_t code = __real_TPM_CryptoTest();
+  memory->tested_12 = code == 0;
+  return code;
 }
 
 // Powers of modular exponentiations that RSA keeps on the heap: nothing but speed is lost with them.

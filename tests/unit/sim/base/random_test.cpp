@@ -110,5 +110,41 @@ TEST(PortableLog, GivesTheSameBitsEverywhere) {
   EXPECT_EQ(sum, 9'970'054'517'948);
 }
 
+TEST(PortableExp, AgreesWithTheLibraryTo1e14AndIsTheInverseOfTheLogarithm) {
+  Stream stream(11, "exp");
+  double worst = 0, back = 0;
+  for (int i = 0; i < 300'000; ++i) {
+    const double x = (stream.unit() - 0.5) * (i % 2 ? 2.0 : 1'000.0);
+    worst = std::fmax(worst, std::fabs(portable_exp(x) / std::exp(x) - 1));
+    back = std::fmax(back, std::fabs(portable_log(portable_exp(x)) - x) / std::fmax(std::fabs(x), 1e-3));
+  }
+  EXPECT_LT(worst, 1e-14);
+  EXPECT_LT(back, 1e-12);
+  EXPECT_EQ(portable_exp(0.0), 1.0);
+}
+
+TEST(Stream, DrawsLognormalTimesWithTheMeanAndSpreadAskedFor) {
+  for (const double spread : {0.05, 0.2, 1.0}) {
+    Stream stream(5, "lognormal");
+    const Duration mean{1'000'000};
+    double sum = 0, squares = 0, above = 0;
+    constexpr int kDraws = 200'000;
+    const double median = 1e6 / std::sqrt(1 + spread * spread);
+    for (int i = 0; i < kDraws; ++i) {
+      const auto ns = static_cast<double>(stream.lognormal(mean, spread).ns);
+      ASSERT_GT(ns, 0);
+      sum += ns;
+      squares += ns * ns;
+      above += ns > median;
+    }
+    const double average = sum / kDraws;
+    EXPECT_NEAR(average, 1e6, 1e4 * (1 + spread));
+    EXPECT_NEAR(std::sqrt(squares / kDraws - average * average) / 1e6, spread, 0.03 * (1 + spread));
+    EXPECT_NEAR(above / kDraws, 0.5, 0.005) << "not the median of a lognormal";
+  }
+  Stream stream(5, "lognormal");
+  EXPECT_EQ(stream.lognormal({777}, 0).ns, 777);
+}
+
 }  // namespace
 }  // namespace tvdsim::sim

@@ -43,5 +43,24 @@ TEST(LatencyProfiles, AHardwareChipSignsAHundredTimesSlowerThanSoftware) {
   EXPECT_TRUE(chip->figure(CommandClass::extend).assumed());
 }
 
+TEST(LatencyProfiles, DrawTimesAroundTheirFiguresFromAStream) {
+  for (const LatencyProfile& profile : profiles()) {
+    sim::Stream stream(3, profile.name), again(3, profile.name);
+    EXPECT_GT(profile.spread, 0) << profile.name;
+    EXPECT_FALSE(profile.spread_source.empty());
+    double sum = 0;
+    std::set<std::int64_t> values;
+    for (int i = 0; i < 4'000; ++i) {
+      const sim::Duration drawn = profile.draw(CommandClass::quote, stream);
+      ASSERT_EQ(drawn, profile.draw(CommandClass::quote, again));
+      sum += static_cast<double>(drawn.ns);
+      values.insert(drawn.ns);
+    }
+    const auto mean = static_cast<double>(profile.of(CommandClass::quote).ns);
+    EXPECT_NEAR(sum / 4'000, mean, mean * profile.spread / 10) << profile.name;
+    EXPECT_GT(values.size(), 3'000u);
+  }
+}
+
 }  // namespace
 }  // namespace tvdsim::vtpm
