@@ -27,12 +27,14 @@ enum tvdsim_record_kind {
   TVDSIM_RECORD_HYPERCALL =
       1, /* a marker instruction ran. a: its number; b: guest-physical address of its arguments */
   TVDSIM_RECORD_EXEC_PAGE =
-      2, /* code ran in a page for the first time. a: virtual address; b: guest-physical address */
+      2, /* code ran in a page for the first time. a: virtual address; b: guest-physical address, all ones in ROM */
   TVDSIM_RECORD_DEVICE =
       3, /* a device register was read or written. a: guest-physical address; b: the device's number */
   TVDSIM_RECORD_QUANTUM =
       4, /* the guest stopped at the end of its grant. a: virtual time in ns; b: the grant's number */
-  TVDSIM_RECORD_EXIT = 5 /* the guest ended; the last record. a: its exit status */
+  TVDSIM_RECORD_EXIT = 5, /* the guest ended; the last record. a: its exit status */
+  TVDSIM_RECORD_CLOCK =
+      6 /* what time it is at this instruction, where it cannot be counted. a: virtual time in ns */
 };
 
 #define TVDSIM_RECORD_IS_STORE 0x1u /* flag of a device record: written, not read */

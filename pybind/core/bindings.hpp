@@ -30,6 +30,7 @@ void bind_attacks(pybind11::module_& m);          // attacks, their orders, the 
 void bind_evidence(pybind11::module_& m);         // measurement logs and quotes
 void bind_tpm(pybind11::module_& m);              // real TPMs
 void bind_served(pybind11::module_& m);           // real TPMs for other programs
+void bind_guest(pybind11::module_& m);            // real guests
 
 // Set by a signal or by stop(): the run under way ends at its next event and is kept as interrupted.
 std::atomic<bool>& stop_flag() noexcept;

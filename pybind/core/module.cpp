@@ -20,4 +20,5 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_evidence(m);
   tvdsim::pybind::bind_tpm(m);
   tvdsim::pybind::bind_served(m);
+  tvdsim::pybind::bind_guest(m);
 }

@@ -74,6 +74,7 @@ from .doctor import doctor
 from .errors import Finding, InputError, InternalError, TvdsimError, WorkerDied, WorldError
 from .evidence import EventLog, ImaLog, Quote, QuoteVerdict
 from .explain import Explanation
+from .guest import GuestCall, GuestRun, RealGuest
 from .policy import Decision, Policy, Verdict, Wall
 from .replay import Replay, replay
 from .resources import ResourceLabels
@@ -88,10 +89,10 @@ __all__ = [
     "Action", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
     "AttestVm", "Clearance", "CloneVm", "Connect", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd",
     "CreateVlan", "Decision", "DeployPolicy", "DetachDisk", "Diff", "Disconnect", "Disk", "EventLog",
-    "Explanation", "Fault", "Finding", "GetPolicy", "Host", "HostGroup", "Hypercall", "ImaLog", "Image",
+    "Explanation", "Fault", "Finding", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog", "Image",
     "InputError", "InternalError", "KillBackend", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
     "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "Quote", "QuoteVerdict",
-    "ReadDisk", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
+    "ReadDisk", "RealGuest", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
     "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "Run", "RunInterrupted", "RunProgram",
     "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
     "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet", "TpmState",

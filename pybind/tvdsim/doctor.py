@@ -31,6 +31,7 @@ _PROGRAMS = {
     "dot": ("graphviz", "drawing DOT files"),
     "swtpm": ("swtpm", "comparing TPMs with swtpm's, and moving them there and back"),
     "tpm2_createprimary": ("tpm2-tools", "driving served TPMs by hand, and the tests that do"),
+    "qemu-system-x86_64": ("qemu-system-x86", "real guests"),
 }
 
 

@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "models/network": _SIM | {"models/acm", "models/truth", "netsim"},
     "models/attestation": _SIM | {"models/truth", "vtpm"},
     "models/host": _SIM | {"models/acm", "models/acm_io", "models/attestation", "models/network", "models/truth", "netsim", "vtpm", "plugins/records.h"},
+    "models/emulation": _SIM | {"models/acm", "models/host", "vtpm", "plugins/records.h", "plugins/guest_page.h", "plugins/guest_calls.h"},
     "models/attack": _SIM | {"models/acm", "models/attestation", "models/host", "models/truth", "netsim", "vtpm"},
     "scenarios": _BELOW,
     "pybind": _BELOW | {"scenarios"},
@@ -58,7 +59,7 @@ THIRD_PARTY: dict[str, str] = {
 THIRD_PARTY_IN_TESTS = r"tests/[\w/]+\.(cpp|hpp)"
 
 # The system's own C headers: in .cpp files only.
-POSIX = re.compile(r"(sys/\w+|unistd|fcntl|signal|poll|dirent|dlfcn|netdb|netinet/\w+|arpa/\w+|pthread|errno|string|time"
+POSIX = re.compile(r"(sys/\w+|unistd|fcntl|signal|poll|dirent|dlfcn|netdb|netinet/\w+|linux/\w+|arpa/\w+|pthread|errno|string|time"
                    r"|link|elf|sched|spawn|termios|execinfo|sanitizer/\w+)\.h")
 PLAIN_C = re.compile(r"std(int|def|bool)\.h")
 STANDARD = re.compile(r"[a-z_]+")
@@ -124,7 +125,8 @@ TARGETS = {
     "tvdsim::device": "vtpm/device", "tvdsim::evidence": "vtpm/evidence", "tvdsim::vtpm_device": "vtpm/device",
     "tvdsim::vtpm_evidence": "vtpm/evidence", "tvdsim::vtpm_served": "vtpm/served", "tvdsim::acm": "models/acm", "tvdsim::acm_io": "models/acm_io",
     "tvdsim::truth": "models/truth", "tvdsim::network": "models/network", "tvdsim::host": "models/host",
-    "tvdsim::attestation": "models/attestation", "tvdsim::attack": "models/attack",
+    "tvdsim::attestation": "models/attestation", "tvdsim::attack": "models/attack", "tvdsim::emulation": "models/emulation",
+    "tvdsim::plugin_records": "plugins/records.h",
     "tvdsim::scenarios": "scenarios",
 }
 _LIBRARY = re.compile(r"tvdsim_library\((.*?)\)", re.S)

@@ -28,7 +28,7 @@ HABITS = [
      "a named Stream of sim/base/random.hpp", r"tests/"),
     (r"\b(std::)?s?rand\(", "a named Stream of sim/base/random.hpp", r"$^"),
     (r"\b(system_clock|steady_clock|high_resolution_clock|gettimeofday|clock_gettime|std::time)\b",
-     "simulated time: sim/engine/engine.hpp", r"tests/|sim/engine/engine\.cpp|scenarios/run|scenarios/progress|scenarios/main|scenarios/worker|pybind/|vtpm/"),
+     "simulated time: sim/engine/engine.hpp", r"tests/|sim/engine/engine\.cpp|scenarios/run|scenarios/progress|scenarios/main|scenarios/worker|pybind/|vtpm/|models/emulation/guest_process|plugins/watch"),
     (r"\bstd::format\b", "fmt::format: g++ 12 has no std::format", r"$^"),
     (r"\bstd::expected\b", "C++20: std::expected is C++23", r"$^"),
     (r"\busing namespace (?![\w:]*literals\b)", "names, one by one", r"tests/"),
