@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import tvdsim as tvd
+
 sys.path.insert(0, str(Path(__file__).parent))
 from gallery import EXPECTED, FINGERPRINTS, SCRIPTS, play, rows  # noqa: E402
 from plots import heat_map, timeline  # noqa: E402
@@ -21,6 +23,8 @@ def test_the_gallery_is_numbered_without_gaps() -> None:
 # F-010
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.stem)
 def test_a_script_prints_and_does_what_it_did(script: Path, tmp_path: Path) -> None:
+    if script.stem == "09_real_guest" and tvd.RealGuest.missing():
+        pytest.skip("SKIP 1 case: " + "; ".join(tvd.RealGuest.missing()))
     printed, runs = play(script, tmp_path / "out")
     assert printed == (EXPECTED / f"{script.stem}.txt").read_text(encoding="utf-8"), HELP
     known = [row for row in FINGERPRINTS.read_text().splitlines()[1:] if row.startswith(script.stem + ",")]
