@@ -46,6 +46,7 @@ class Servers {
           std::int64_t began_ns)
       : fleet_({.seed = seed, .workers = workers}), shared_(fleet_), ticking_(ticking), began_ns_(began_ns) {
     std::vector<vtpm::TpmState> given;
+    given.reserve(states.size());
     for (const State& state : states) given.push_back(state_of(state));
     const py::gil_scoped_release free;
     for (std::size_t i = 0; i < names.size(); ++i) {
