@@ -5,8 +5,6 @@
 // Threads    those of the monitor.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 
 #include "models/acm/carried_labels.hpp"
@@ -14,10 +12,7 @@
 
 namespace tvdsim::models {
 
-inline std::string quoted(const Policy& policy, LabelId label) {
-  return label.value < policy.labels() ? fmt::format("`{}`", policy.label_name(label))
-                                       : std::string("(none)");
-}
+std::string quoted(const Policy& policy, LabelId label);
 
 struct Monitor::Change {
   const Policy& now;
@@ -36,10 +31,7 @@ struct Monitor::Change {
   }
   bool concerns(VmId vm) const { return !only.exists() || vm == only; }
   // A VM or a resource with its label as it is now.
-  std::string party(VmId vm, LabelId before) const {
-    if (!vm.exists()) return fmt::format("the resource with label {}", quoted(now, before));
-    return fmt::format("{} (label {})", name_of(vm), quoted(now, before));
-  }
+  std::string party(VmId vm, LabelId before) const;
 };
 
 }  // namespace tvdsim::models

@@ -22,6 +22,16 @@ std::string name_in(const Policy& policy, LabelId label) {
 
 }  // namespace
 
+std::string quoted(const Policy& policy, LabelId label) {
+  return label.value < policy.labels() ? fmt::format("`{}`", policy.label_name(label))
+                                       : std::string("(none)");
+}
+
+std::string Monitor::Change::party(VmId vm, LabelId before) const {
+  if (!vm.exists()) return fmt::format("the resource with label {}", quoted(now, before));
+  return fmt::format("{} (label {})", name_of(vm), quoted(now, before));
+}
+
 std::vector<Monitor::Running> Monitor::present(bool arriving) const {
   std::vector<Running> vms = state_->running;
   if (!arriving) return vms;
