@@ -28,6 +28,17 @@ bool differs(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) no
   return (any[0] | any[1]) != 0;
 }
 
+bool is_blank(const std::uint8_t* a, std::size_t bytes) noexcept {
+  using Lanes = std::uint64_t __attribute__((vector_size(16)));
+  Lanes any{};
+  for (std::size_t i = 0; i < bytes; i += sizeof(Lanes)) {
+    Lanes x;
+    std::memcpy(&x, a + i, sizeof x);
+    any |= x;
+  }
+  return (any[0] | any[1]) == 0;
+}
+
 void take_line(std::uint8_t* line, const std::uint8_t* image, std::size_t number,
                std::vector<std::uint8_t>& delta) {
   if (!differs(line, image, kLine)) return;
@@ -71,13 +82,24 @@ std::span<std::uint8_t> writable_segment(void* object) noexcept {
   return {base + begin, end - begin};
 }
 
+std::vector<std::uint8_t> blank_blocks(std::span<const std::uint8_t> image) {
+  std::vector<std::uint8_t> blank(image.size() / kBlock);
+  for (std::size_t i = 0; i < blank.size(); ++i)
+    blank[i] = is_blank(image.data() + i * kBlock, kBlock) ? 1 : 0;
+  return blank;
+}
+
 void take_delta(std::span<std::uint8_t> segment, std::span<const std::uint8_t> image,
-                std::vector<std::uint8_t>& delta) {
-  TVDSIM_ASSERT(segment.size() == image.size() && segment.size() % kLine == 0, "an image of another segment");
+                std::span<const std::uint8_t> blank, std::vector<std::uint8_t>& delta) {
+  TVDSIM_ASSERT(
+      segment.size() == image.size() && segment.size() % kLine == 0 && blank.size() == image.size() / kBlock,
+      "an image of another segment");
   delta.clear();
   const std::size_t blocks = segment.size() / kBlock * kBlock;
   for (std::size_t at = 0; at < blocks; at += kBlock) {
-    if (!differs(segment.data() + at, image.data() + at, kBlock)) continue;
+    const bool same = blank[at / kBlock] ? is_blank(segment.data() + at, kBlock)
+                                         : !differs(segment.data() + at, image.data() + at, kBlock);
+    if (same) continue;
     for (std::size_t line = at; line < at + kBlock; line += kLine)
       take_line(segment.data() + line, image.data() + line, line / kLine, delta);
   }

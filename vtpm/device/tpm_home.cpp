@@ -72,7 +72,8 @@ void Home::take_image() {
   copy.forget();
   copy.image.assign(copy.segment.begin(), copy.segment.end());
   std::memcpy(copy.segment.data(), off.data(), off.size());
-  take_delta(copy.segment, copy.image, copy.off);
+  copy.blank = blank_blocks(copy.image);
+  take_delta(copy.segment, copy.image, copy.blank, copy.off);
   copy.at_image = true;
 }
 
@@ -112,7 +113,7 @@ void Home::leave() {
   if (segments_) {
     if (guest.failed) library_->fail(false);
     library_->forget();
-    take_delta(library_->segment, library_->image, scratch_);
+    take_delta(library_->segment, library_->image, library_->blank, scratch_);
     library_->at_image = true;
     guest.delta.assign(scratch_);
     guest.blobs.reset();

@@ -56,6 +56,7 @@ struct TpmLibrary {
   // Of `segment`: as it was loaded; with a TPM of nobody's powered on, once that was taken; and how the library powered off
   // differs from that.
   std::vector<std::uint8_t> loaded, image, off;
+  std::vector<std::uint8_t> blank;  // of `image`: vtpm/device/segment_delta.hpp
   bool at_image = false;  // `segment` is `image`; else, without a holder, the library is powered off
   std::atomic_flag entered = ATOMIC_FLAG_INIT;
 
