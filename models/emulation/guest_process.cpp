@@ -29,46 +29,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  void take(int fd) noexcept { fd_ = fd; }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
-// Anonymous memory that a child can inherit.
-class Shared {
- public:
-  Shared(const char* name, std::size_t size) : fd_(memfd_create(name, MFD_CLOEXEC)), size_(size) {
-    if (fd_.get() < 0 || ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) fail();
-    at_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
-    if (at_ == MAP_FAILED) fail();
-  }
-  ~Shared() {
-    if (at_ != MAP_FAILED) munmap(at_, size_);
-  }
-  Shared(const Shared&) = delete;
-  int fd() const noexcept { return fd_.get(); }
-  void* at() const noexcept { return at_; }
-  std::size_t size() const noexcept { return size_; }
-
- private:
-  [[noreturn]] static void fail() {
-    throw sim::WorldError(fmt::format("memory for a guest: {}", std::strerror(errno)), "guest_start");
-  }
-  Descriptor fd_;
-  std::size_t size_;
-  void* at_ = MAP_FAILED;
-};
-
 void must_be_readable(const std::string& path, std::string_view what) {
   if (access(path.c_str(), R_OK) == 0) return;
   throw sim::WorldError(fmt::format("the guest's {} `{}` cannot be read", what, path), "guest_files",
@@ -85,6 +45,46 @@ std::string last_line(std::string text) {
 }  // namespace
 
 struct GuestProcess::Impl {
+  // A descriptor that closes itself.
+  class Descriptor {
+   public:
+    explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
+    ~Descriptor() {
+      if (fd_ >= 0) close(fd_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    void take(int fd) noexcept { fd_ = fd; }
+    int get() const noexcept { return fd_; }
+
+   private:
+    int fd_;
+  };
+
+  // Anonymous memory that a child can inherit.
+  class Shared {
+   public:
+    Shared(const char* name, std::size_t size) : fd_(memfd_create(name, MFD_CLOEXEC)), size_(size) {
+      if (fd_.get() < 0 || ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) fail();
+      at_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+      if (at_ == MAP_FAILED) fail();
+    }
+    ~Shared() {
+      if (at_ != MAP_FAILED) munmap(at_, size_);
+    }
+    Shared(const Shared&) = delete;
+    int fd() const noexcept { return fd_.get(); }
+    void* at() const noexcept { return at_; }
+    std::size_t size() const noexcept { return size_; }
+
+   private:
+    [[noreturn]] static void fail() {
+      throw sim::WorldError(fmt::format("memory for a guest: {}", std::strerror(errno)), "guest_start");
+    }
+    Descriptor fd_;
+    std::size_t size_;
+    void* at_ = MAP_FAILED;
+  };
+
   explicit Impl(GuestSetup from)
       : setup(std::move(from)),
         shared("tvdsim-guest-page", sizeof(tvdsim_guest_page) + setup.slots * sizeof(tvdsim_record)),
@@ -127,6 +127,7 @@ struct GuestProcess::Impl {
 void GuestProcess::Impl::start() {
   const std::vector<std::string> words = guest_command(setup);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -323,7 +324,7 @@ std::string find_qemu() {
   const char* path = std::getenv("PATH");
   for (std::string_view rest = path ? path : ""; !rest.empty();) {
     const auto colon = rest.find(':');
-    const std::string program = std::string(rest.substr(0, colon)) + "/qemu-system-x86_64";
+    std::string program = std::string(rest.substr(0, colon)) + "/qemu-system-x86_64";
     if (access(program.c_str(), X_OK) == 0) return program;
     rest = colon == rest.npos ? std::string_view() : rest.substr(colon + 1);
   }
