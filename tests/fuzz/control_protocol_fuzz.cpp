@@ -93,9 +93,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     }
     TVDSIM_ASSERT(parsed.used >= 4 && parsed.used <= rest.size(), "a request lies within the bytes");
-    TVDSIM_ASSERT(
-        vtpm::parse_control(rest.first(parsed.used - parsed.padding - 1)).kind == vtpm::ControlParse::Kind::incomplete,
-        "a prefix is no request");
+    TVDSIM_ASSERT(vtpm::parse_control(rest.first(parsed.used - parsed.padding - 1)).kind ==
+                      vtpm::ControlParse::Kind::incomplete,
+                  "a prefix is no request");
     TVDSIM_ASSERT(vtpm::parse_control(vtpm::write_control(parsed.request)).request == parsed.request,
                   "a request that is written reads as itself");
     const vtpm::ControlOutcome done = control.perform(parsed.request);

@@ -11,8 +11,8 @@ int main() {
   def.version = {1, 0};
   def.has_ste = def.has_wall = true;
   def.ste_types = def.wall_types = {"acme", "bolt", "sys"};
-  def.conflict_sets = {{"rivals", {"acme", "bolt"}, ""}};
-  for (const char* name : {"acme", "bolt"}) def.vm_labels.push_back({name, {name}, {name}, "", ""});
+  def.conflict_sets = {{"rivals", {"acme", "bolt"}}};
+  for (const char* name : {"acme", "bolt"}) def.vm_labels.push_back({name, {name}, {name}});
   def.vm_labels.push_back({"sys", {"acme", "bolt", "sys"}, {"sys"}, "", ""});
   def.bootstrap = "sys";
 
