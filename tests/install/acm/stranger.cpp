@@ -13,7 +13,7 @@ int main() {
   def.ste_types = def.wall_types = {"acme", "bolt", "sys"};
   def.conflict_sets = {{"rivals", {"acme", "bolt"}}};
   for (const char* name : {"acme", "bolt"}) def.vm_labels.push_back({name, {name}, {name}});
-  def.vm_labels.push_back({"sys", {"acme", "bolt", "sys"}, {"sys"}, "", ""});
+  def.vm_labels.push_back({"sys", {"acme", "bolt", "sys"}, {"sys"}});
   def.bootstrap = "sys";
 
   sim::Findings findings;
