@@ -1,8 +1,9 @@
 """One Spec and seed, one fingerprint: from g++ and clang, at -O0 and -O2, from Python and from tvdsim-run.
 
-The build under test is g++ -O2. This test adds builds of tvdsim-run alone in <build>/cross, one that differs in the level and one that
-differs in the compiler (TVDSIM_CROSS=all: and one that differs in both), and runs every Spec of
-scenarios/specs and of tests/differential/specs, and every Spec that a gallery script ran. The gallery's runs come from Python, so their fingerprints are compared too.
+The build under test is g++ -O2. This test adds a build of tvdsim-run alone in <build>/cross that differs in both, compiler and level
+(TVDSIM_CROSS=all: and two that differ in one of them, which tell whose doing a difference is), and runs every Spec of scenarios/specs
+and of tests/differential/specs, and every Spec that a gallery script ran. The gallery's runs come from Python, so their fingerprints
+are compared too.
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ import pytest
 
 SOURCE = Path(os.environ["TVDSIM_SOURCE_DIR"])
 BUILD = Path(os.environ["TVDSIM_BUILD_DIR"])
-VARIANTS = {
-    "gcc-O0": ("gcc", "g++", "-O0"),
-    "clang-O2": ("clang-14", "clang++-14", "-O2 -DNDEBUG"),
-}
+VARIANTS = {"clang-O0": ("clang-14", "clang++-14", "-O0")}
 if os.environ.get("TVDSIM_CROSS") == "all":
-    VARIANTS["clang-O0"] = ("clang-14", "clang++-14", "-O0")
+    VARIANTS["gcc-O0"] = ("gcc", "g++", "-O0")
+    VARIANTS["clang-O2"] = ("clang-14", "clang++-14", "-O2 -DNDEBUG")
 # How the gallery may end by design: 1 is "the answer is no".
 GALLERY_STATUS = (0, 1)
 
@@ -116,7 +115,7 @@ def test_a_fingerprint_tells_seeds_and_specs_apart(programs: dict[str, Path], ca
 
 
 def test_the_builds_differ_in_what_they_claim(programs: dict[str, Path], cases: list[Case], tmp_path: Path) -> None:
-    """Each manifest names its own compiler and flags: four builds were compared, not one build four times."""
+    """Each manifest names its own compiler and flags: different builds were compared, not one build with itself."""
     claims = set()
     for variant, program in programs.items():
         out = tmp_path / variant
