@@ -8,15 +8,14 @@
 namespace tvdsim::scenarios {
 
 const BuildInfo& build_info() {
-  static const BuildInfo info{
-      TVDSIM_VERSION,
-      TVDSIM_COMMIT,
-      TVDSIM_COMPILER,
-      TVDSIM_FLAGS,
-      {{"simgrid", TVDSIM_SIMGRID_VERSION},
-       {"openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING)},
-       {"sqlite", sqlite3_libversion()},
-       {"libtpms", TVDSIM_LIBTPMS_VERSION " (stock library, one TPM in it at a time)"}}};
+  static const BuildInfo info{TVDSIM_VERSION,
+                              TVDSIM_COMMIT,
+                              TVDSIM_COMPILER,
+                              TVDSIM_FLAGS,
+                              {{"simgrid", TVDSIM_SIMGRID_VERSION},
+                               {"openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING)},
+                               {"sqlite", sqlite3_libversion()},
+                               {"libtpms", TVDSIM_LIBTPMS_VERSION}}};
   return info;
 }
 
