@@ -12,6 +12,6 @@ setup(
     package_dir={"": "pybind"},
     package_data={"tvdsim": ["py.typed", "_core.pyi"]},
     cmake_install_dir="pybind",
-    cmake_args=["-DTVDSIM_TESTS=OFF"],
+    cmake_args=["-DTVDSIM_TESTS=OFF", "-DCMAKE_UNITY_BUILD=ON"],
     entry_points={"console_scripts": ["tvdsim = tvdsim.cli:main"]},
 )

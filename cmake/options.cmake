@@ -8,7 +8,8 @@ set(CMAKE_CXX_VISIBILITY_PRESET default)
 
 find_program(TVDSIM_CCACHE ccache)
 if(TVDSIM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${TVDSIM_CCACHE}")
+  # Without this ccache stands aside wherever a precompiled header is used.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${TVDSIM_CCACHE}")
   set(CMAKE_C_COMPILER_LAUNCHER "${TVDSIM_CCACHE}")
 endif()
 
@@ -21,6 +22,10 @@ target_compile_options(tvdsim_options INTERFACE
 target_include_directories(tvdsim_options INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                            $<INSTALL_INTERFACE:include/tvdsim>)
 target_compile_definitions(tvdsim_options INTERFACE "$<BUILD_INTERFACE:TVDSIM_VERSION=\"${PROJECT_VERSION}\">")
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Of a file that is included by another g++ thinks that it is a header.
+  target_compile_options(tvdsim_options INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>>)
+endif()
 if(TVDSIM_SANITIZE)
   target_compile_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
@@ -28,10 +33,11 @@ if(TVDSIM_SANITIZE)
 endif()
 
 # One library per folder: tvdsim_library(NAME sim_base SOURCES … USES tvdsim::… PRIVATE third::party …)
-# USES is what its headers may include (public); PRIVATE stays in its .cpp files. APART: helpers of one name stand in several of its
-# files, which are then compiled one by one also where a build joins the files of a folder (CMAKE_UNITY_BUILD).
+# USES is what its headers may include (public); PRIVATE stays in its .cpp files. Builds join the files of a folder
+# (CMAKE_UNITY_BUILD); those named after APART, which hold helpers of the same names
+# as others or want their own macros, are compiled one by one.
 function(tvdsim_library)
-  cmake_parse_arguments(arg "APART" "NAME" "SOURCES;USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "NAME" "SOURCES;USES;PRIVATE;APART" ${ARGN})
   if(arg_SOURCES)
     add_library(tvdsim_${arg_NAME} STATIC ${arg_SOURCES})
     target_link_libraries(tvdsim_${arg_NAME} PUBLIC tvdsim_options ${arg_USES} PRIVATE ${arg_PRIVATE})
@@ -42,7 +48,7 @@ function(tvdsim_library)
   add_library(tvdsim::${arg_NAME} ALIAS tvdsim_${arg_NAME})
   set_target_properties(tvdsim_${arg_NAME} PROPERTIES EXPORT_NAME ${arg_NAME})
   if(arg_APART)
-    set_target_properties(tvdsim_${arg_NAME} PROPERTIES UNITY_BUILD OFF)
+    set_source_files_properties(${arg_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
   set_property(GLOBAL APPEND PROPERTY TVDSIM_LIBRARIES ${arg_NAME})  # what cmake/install.cmake installs
 endfunction()

@@ -38,8 +38,7 @@ struct Holdings {
       for (std::string pid; children >> pid;) ++out.children;
     }
     for ([[maybe_unused]] const auto& fd : fs::directory_iterator("/proc/self/fd")) ++out.descriptors;
-    for (const auto& file : fs::directory_iterator(fs::temp_directory_path()))
-      out.files += file.path().filename().string().starts_with("tvdsim-guest-");
+    for ([[maybe_unused]] const auto& file : fs::directory_iterator(fs::temp_directory_path())) ++out.files;
     return out;
   }
 };
@@ -59,6 +58,16 @@ inline models::GuestSetup payload(std::string command_line) {
 
 class WithGuests : public testing::Test {
  protected:
+  // Its own folder for what is temporary: programs that run at the same time leave nothing in it.
+  static void SetUpTestSuite() {
+    std::string folder = (std::filesystem::temp_directory_path() / "tvdsim-test-XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder.data()), nullptr) << folder;
+    setenv("TMPDIR", folder.c_str(), 1);
+  }
+  static void TearDownTestSuite() {
+    std::filesystem::remove_all(std::getenv("TMPDIR"));
+    unsetenv("TMPDIR");
+  }
   void SetUp() override {
     if (models::find_qemu().empty()) GTEST_SKIP() << "SKIP 1 case: qemu-system-x86_64 is not installed";
     if (!std::filesystem::exists(TVDSIM_GUEST_PAYLOAD))
