@@ -130,6 +130,8 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.traffic = spec.traffic;
   setup.tvds = spec.tvds;
   setup.verifiers = spec.verifiers;
+  setup.watches = spec.watches;
+  setup.plans = spec.plans;
   setup.auditor = spec.auditor;
   setup.decision_log = spec.decision_log;
   setup.max_evidence_age = spec.max_evidence_age;

@@ -56,6 +56,7 @@ class Actions {
     if (field.name == "disk") refer(context_.disks, "disk", action_->disk, "disk");
     if (field.name == "host" && (field.required || !action_->host.empty()))
       refer(context_.hosts, "host", action_->host, "host");
+    if (field.name == "peer") refer(context_.hosts, "host", action_->peer, "peer");
     if (field.name == "policy" && (field.required || !action_->policy.empty()))
       refer(context_.policy_names, "policy", action_->policy, "policy");
     if (field.name == "label" && (field.required || !action_->label.empty()))

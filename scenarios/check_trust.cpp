@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "models/attestation/image.hpp"
@@ -87,6 +88,68 @@ void check_verifiers(CheckContext& context) {
   }
 }
 
+constexpr std::array<std::string_view, 5> kPlanActions{"notify", "mail", "quarantine", "shutdown", "restart"};
+constexpr std::array kEventKinds{
+#define EVENT_KIND(name, what, closed) std::string_view(#name),
+#include "models/host/event_kinds.def"
+#undef EVENT_KIND
+};
+
+template <class Words>
+void check_word(CheckContext& context, const Words& words, const std::string& word, const std::string& path,
+                std::string_view what) {
+  if (std::find(words.begin(), words.end(), word) != words.end()) return;
+  context.findings.error("TVD-101", context.at(path), fmt::format("`{}` is not {}.", word, what),
+                         sim::suggest(word, std::vector<std::string>(words.begin(), words.end())));
+}
+
+void check_watch(CheckContext& context, const models::WatchSetup& watch, const std::string& path) {
+  const auto& verifiers = context.spec.verifiers;
+  const auto bad = [&](std::string_view code, std::string_view field, std::string message,
+                       std::string help = {}) {
+    context.findings.error(code, context.at(fmt::format("{}.{}", path, field)), std::move(message),
+                           std::move(help));
+  };
+  if (context.refer(context.hosts, "host", watch.verifier, path + ".verifier") &&
+      std::find(verifiers.begin(), verifiers.end(), watch.verifier) == verifiers.end()) {
+    bad("TVD-106", "verifier", fmt::format("no verifier service runs on `{}`.", watch.verifier),
+        "name the host among `verifiers`");
+  }
+  if (watch.period.ns <= 0) bad("TVD-110", "period", "a period is longer than nothing.");
+  if (watch.patience == 0) bad("TVD-110", "patience", "patience=0: no evidence could ever be in time.");
+  for (std::size_t i = 0; i < watch.subjects.size(); ++i) {
+    const auto at = fmt::format("subjects[{}]", i);
+    const auto* host = context.hosts.find(watch.subjects[i]);
+    const auto* vm = context.vms.find(watch.subjects[i]);
+    if (!host && !vm)
+      bad("TVD-101", at, fmt::format("there is neither a host nor a VM `{}`.", watch.subjects[i]));
+    const bool rooted = (host && context.spec.hosts[*host].tpm) || (vm && context.spec.vms[*vm].vtpm);
+    if ((host || vm) && !rooted)
+      bad("TVD-106", at, fmt::format("`{}` has no TPM: it can give no evidence.", watch.subjects[i]),
+          "give a host `tpm`, a VM `vtpm`");
+    if (host && watch.mode == models::WatchMode::out_of_band)
+      bad("TVD-106", at,
+          fmt::format("`{}` is a host: only a VM's measurements can be asked for out of band.",
+                      watch.subjects[i]));
+  }
+}
+
+void check_plans(CheckContext& context) {
+  for (std::size_t i = 0; i < context.spec.plans.size(); ++i) {
+    const auto& plan = context.spec.plans[i];
+    const auto path = fmt::format("plans[{}]", i);
+    check_word(context, kPlanActions, plan.action, path + ".action", "what a plan can do");
+    if (!plan.event.empty()) check_word(context, kEventKinds, plan.event, path + ".event", "a kind of event");
+    if (plan.delay.ns < 0)
+      context.findings.error("TVD-110", context.at(path + ".delay"), "a delay is not negative.");
+    const auto of_it = [&](const models::VmSetup& vm) { return vm.criticality == plan.criticality; };
+    if (!plan.criticality.empty() && std::none_of(context.spec.vms.begin(), context.spec.vms.end(), of_it)) {
+      context.findings.warning("TVD-108", context.at(path + ".criticality"),
+                               fmt::format("no VM has the criticality `{}`.", plan.criticality));
+    }
+  }
+}
+
 class Domains {
  public:
   explicit Domains(CheckContext& context) : context_(context) {
@@ -148,6 +211,9 @@ void check_trust(CheckContext& context) {
   const auto& spec = context.spec;
   check_images(context);
   check_verifiers(context);
+  for (std::size_t i = 0; i < spec.watches.size(); ++i)
+    check_watch(context, spec.watches[i], fmt::format("watches[{}]", i));
+  check_plans(context);
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
     const auto path = fmt::format("hosts[{}]", i);
     check_software(context, spec.hosts[i], true, path);

@@ -65,7 +65,8 @@ void check_subject(CheckContext& context, const Action& action, const std::strin
                              fmt::format("`{}` has no vTPM: it can give no evidence.", action.vm),
                              "give the VM `vtpm`");
   }
-  if (action.kind == ActionKind::attest_host && host && !context.spec.hosts[*host].tpm) {
+  const bool of_host = action.kind == ActionKind::attest_host || action.kind == ActionKind::flood_attestation;
+  if (of_host && host && !context.spec.hosts[*host].tpm) {
     context.findings.warning("TVD-108", context.at(path + ".host"),
                              fmt::format("`{}` has no TPM: it can give no evidence.", action.host),
                              "give the host `tpm`");
@@ -126,14 +127,38 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
       break;
     case ActionKind::lie:
       check_mode(context, action, path,
-                 std::array<std::string_view, 7>{"replay_quote", "truncate_log", "reorder_log", "edit_log",
-                                                 "clean_log", "silent", "honest"},
+                 std::array<std::string_view, 8>{"replay_quote", "truncate_log", "reorder_log", "edit_log",
+                                                 "clean_log", "malformed", "silent", "honest"},
                  "a way to lie");
       if (vm && !vm->vtpm) {
         context.findings.error("TVD-106", context.at(path + ".vm"),
                                fmt::format("`{}` has no vTPM, so no agent that could lie.", action.vm),
                                "give the VM `vtpm`");
       }
+      break;
+    case ActionKind::compromise_dom0:
+      if (!action.mode.empty())
+        check_mode(context, action, path, std::array<std::string_view, 2>{"clean_list", "honest"},
+                   "what a control domain can say out of band");
+      break;
+    case ActionKind::flood_attestation:
+      check_verifier(context, action, path);
+      check_subject(context, action, path);
+      break;
+    case ActionKind::join_hosts:
+      if (action.host == action.peer) {
+        context.findings.error("TVD-106", context.at(path + ".peer"),
+                               fmt::format("`{}` would join itself.", action.host));
+      }
+      break;
+    case ActionKind::acknowledge_event:
+      check_mode(context, action, path,
+                 std::array{
+#define EVENT_KIND(name, what, closed) std::string_view(#name),
+#include "models/host/event_kinds.def"
+#undef EVENT_KIND
+                 },
+                 "a kind of event");
       break;
     case ActionKind::suppress_audit:
       check_mode(context, action, path, std::array<std::string_view, 4>{"drop", "alter", "delay", "none"},

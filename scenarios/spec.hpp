@@ -71,6 +71,8 @@ struct Spec {
   std::vector<models::TrafficSetup> traffic;
   std::vector<models::TvdSetup> tvds;
   std::vector<std::string> verifiers;  // hosts on which a verifier service runs
+  std::vector<models::WatchSetup> watches;
+  std::vector<models::PlanSetup> plans;
   std::string
       auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
   bool decision_log = false;  // every host's decisions are kept in a hash-chained log of their own

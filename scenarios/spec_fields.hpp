@@ -30,6 +30,7 @@ inline constexpr std::array<std::string_view, 2> kCacheModes{"none", "xen33"};
 inline constexpr std::array<std::string_view, 2> kCaptures{"frames", "none"};
 inline constexpr std::array<std::string_view, 2> kLattices{"bell_lapadula", "biba"};
 inline constexpr std::array<std::string_view, 2> kDecisionPoints{"core", "service"};
+inline constexpr std::array<std::string_view, 3> kWatchModes{"scheduled", "agent", "out_of_band"};
 inline constexpr std::array<std::string_view, 3> kBootPolicies{"good", "missing", "corrupt"};
 inline constexpr std::array kHypervisors{
 #define HYPERVISOR(name, title, kloc, kloc_source, call, decide, timing_source) std::string_view(#name),
@@ -173,6 +174,29 @@ void fields(Visitor& v, Part& vm) {
   v.texts("tampered", vm.tampered);
   v.rate("dirty_rate", vm.dirty_rate);
   v.bytes("working_set", vm.working_set);
+  v.text("criticality", vm.criticality);
+}
+
+template <class Visitor, PartOf<models::WatchSetup> Part>
+void fields(Visitor& v, Part& watch) {
+  v.required("verifier", watch.verifier);
+  v.texts("subjects", watch.subjects);
+  v.choice("mode", watch.mode, kWatchModes);
+  v.span("period", watch.period);
+  v.flag("spread", watch.spread);
+  v.count("patience", watch.patience);
+  v.flag("stops_on_error", watch.stops_on_error);
+}
+
+template <class Visitor, PartOf<models::PlanSetup> Part>
+void fields(Visitor& v, Part& plan) {
+  v.text("criticality", plan.criticality);
+  v.text("event", plan.event);
+  v.required("action", plan.action);
+  v.text("to", plan.to);
+  v.span("delay", plan.delay);
+  v.count("limit", plan.limit);
+  v.span("per", plan.per);
 }
 
 template <class Visitor, PartOf<models::SwitchSetup> Part>
@@ -220,6 +244,8 @@ void fields(Visitor& v, Part& spec) {
   v.parts("traffic", spec.traffic);
   v.parts("tvds", spec.tvds);
   v.texts("verifiers", spec.verifiers);
+  v.parts("watches", spec.watches);
+  v.parts("plans", spec.plans);
   v.text("auditor", spec.auditor);
   v.flag("decision_log", spec.decision_log);
   v.span("max_evidence_age", spec.max_evidence_age);
@@ -246,6 +272,7 @@ void action_field(Visitor& v, Part& action, std::string_view name, bool required
   if (name == "path") return text(action.path);
   if (name == "verifier") return text(action.verifier);
   if (name == "tvd") return text(action.tvd);
+  if (name == "peer") return text(action.peer);
   if (name == "group") return text(action.group);
   if (name == "vlan") return v.count(name, action.vlan, required);
   if (name == "to_vlan") return v.count(name, action.to_vlan, required);

@@ -129,6 +129,9 @@ void AttestationAgent::fill_own(Challenge& challenge, QuoteAnswer&& answer) {
     case Lie::clean_log:
       ima = cleaned(machine);
       break;
+    case Lie::malformed:
+      answer.attest.assign(3, 0xff);
+      break;
     case Lie::honest:
     case Lie::silent:
       break;

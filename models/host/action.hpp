@@ -33,6 +33,7 @@ struct Action {
   std::uint32_t block = 0;
   std::uint32_t pcr = 10;
   std::string path, verifier, tvd;
+  std::string peer;                     // another host
   std::string group;                    // of hosts; empty: the first
   std::uint32_t vlan = 0, to_vlan = 0;  // 0: the VM's own (its first)
   std::uint32_t size = 64;              // bytes of a frame's payload

@@ -38,6 +38,8 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::tamper_file:
     case ActionKind::lie:
       return Way::guest;
+    case ActionKind::acknowledge_event:
+      return Way::event_desk;
     case ActionKind::attest_vm:
     case ActionKind::attest_host:
       return Way::verifier;
@@ -46,6 +48,8 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::crash_toolstack:
     case ActionKind::restart_toolstack:
     case ActionKind::suppress_audit:
+    case ActionKind::compromise_dom0:
+    case ActionKind::flood_attestation:
       return Way::fault;
     default:
       return Way::toolstack;

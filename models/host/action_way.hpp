@@ -1,4 +1,4 @@
-// To whom a command goes: its VM's or host's toolstack, the manager, a verifier, or nobody (guests, attackers and faults act where they are).
+// To whom a command goes: its VM's or host's toolstack, the manager, a verifier, the event desk, or nobody (guests, attackers and faults act where they are).
 //
 // Threads    pure.
 #pragma once
@@ -9,7 +9,7 @@
 
 namespace tvdsim::models {
 
-enum class Way : std::uint8_t { toolstack, manager, verifier, guest, fault };
+enum class Way : std::uint8_t { toolstack, manager, verifier, event_desk, guest, fault };
 
 Way way_of(ActionKind kind) noexcept;
 

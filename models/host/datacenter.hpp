@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "models/acm/monitor.hpp"
+#include "models/attestation/watch_mode.hpp"
 #include "models/host/action.hpp"
 #include "sim/base/units.hpp"
 #include "sim/engine/engine.hpp"
@@ -81,6 +82,27 @@ struct VmSetup {
   std::vector<std::string> tampered, uninstrumented;
   sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs
   sim::Bytes working_set{0};   // the part of its memory that it writes again and again; 0: all of it
+  std::string criticality;     // which action plans are for it; a word of the setup's own
+};
+// Machines that a verifier asks again and again, or whose agents report to it.
+struct WatchSetup {
+  std::string verifier;               // a host of `verifiers`
+  std::vector<std::string> subjects;  // hosts and VMs
+  WatchMode mode = WatchMode::scheduled;
+  sim::Duration period{300'000'000'000};
+  bool spread = true;  // the first check at an instant of the first period that is drawn; else at its end
+  std::uint32_t patience = 3;   // so many periods without evidence, and nothing is known of the machine
+  bool stops_on_error = false;  // a verifier with a fault: who answers what it cannot read is asked no more
+};
+// What management does by itself when an event is opened about a VM.
+struct PlanSetup {
+  std::string criticality;  // of VMs; empty: of all
+  std::string event;        // a kind of event (models/host/event_kinds.def); empty: every kind
+  std::string action;       // notify, mail, quarantine, shutdown or restart
+  std::string to;           // who gets the message of notify and mail; empty: the operator
+  sim::Duration delay{};    // between the event and the action
+  std::uint32_t limit = 3;  // VMs that it stops or cuts off within `per`, at most
+  sim::Duration per{3'600'000'000'000};
 };
 // A file, a boot stage or a piece of configuration: what a measurement is of.
 struct SoftwareSetup {
@@ -156,6 +178,8 @@ struct DatacenterSetup {
   std::string auditor;  // an audit system on a machine of its own, outside the hosts; empty: none
   std::vector<std::string>
       verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
+  std::vector<WatchSetup> watches;
+  std::vector<PlanSetup> plans;
   sim::Duration max_evidence_age{60'000'000'000};
   std::vector<std::string> unmeasured;  // classes of software that guests' IMA passes over
   bool capture = true;                  // keep every frame's every hop

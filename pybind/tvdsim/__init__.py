@@ -13,6 +13,7 @@ from . import attacks
 from ._context import output
 from ._core import __version__
 from .actions import (
+    AcknowledgeEvent,
     Action,
     ActivatePolicy,
     AssignDisk,
@@ -22,6 +23,7 @@ from .actions import (
     AttestHost,
     AttestVm,
     CloneVm,
+    CompromiseDom0,
     Connect,
     CrashToolstack,
     CrashVm,
@@ -31,8 +33,10 @@ from .actions import (
     DeployPolicy,
     DetachDisk,
     Disconnect,
+    FloodAttestation,
     Hypercall,
     GetPolicy,
+    JoinHosts,
     KillBackend,
     LabelDisk,
     LabelVm,
@@ -82,21 +86,24 @@ from .run import Run, RunInterrupted
 from .scenario import Scenario
 from .served import ServedTpm, ServedTpms
 from .sweep import Sweep, sweep
-from .things import Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, Vm
+from .things import (
+    ActionPlan, Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch,
+    Traffic, Tvd, Vlan, Vm, Watch,
+)
 from .tpm import ResponseCode, Tpm, TpmFleet, TpmState, pcr_file
 
 __all__ = [
-    "Action", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
-    "AttestVm", "Clearance", "CloneVm", "Connect", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd",
+    "AcknowledgeEvent", "Action", "ActionPlan", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
+    "AttestVm", "Clearance", "CloneVm", "CompromiseDom0", "Connect", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd",
     "CreateVlan", "Decision", "DeployPolicy", "DetachDisk", "Diff", "Disconnect", "Disk", "EventLog",
-    "Explanation", "Fault", "Finding", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog", "Image",
-    "InputError", "InternalError", "KillBackend", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
+    "Explanation", "Fault", "Finding", "FloodAttestation", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog", "Image",
+    "InputError", "InternalError", "JoinHosts", "KillBackend", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
     "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "Quote", "QuoteVerdict",
     "ReadDisk", "RealGuest", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
     "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "Run", "RunInterrupted", "RunProgram",
     "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
     "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet", "TpmState",
-    "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall",
+    "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "Watch",
     "WorkerDied", "WorldError", "WriteDisk", "analyse", "attacks", "diff", "doctor", "output", "pcr_file",
     "replay", "sweep", "__version__",
 ]

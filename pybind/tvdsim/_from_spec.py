@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _KINDS: Dict[str, Type[Any]] = {
     "hosts": things.Host, "disks": things.Disk, "vms": things.Vm, "switches": things.Switch, "faults": things.Fault,
     "vlans": things.Vlan, "images": things.Image, "traffic": things.Traffic, "tvds": things.Tvd,
-    "groups": things.HostGroup, "policy_rights": things.PolicyRight,
+    "watches": things.Watch, "plans": things.ActionPlan, "groups": things.HostGroup, "policy_rights": things.PolicyRight,
     "vlan_map": things.VlanMap, "software": things.Software, "lattices": things.Lattice, "labels": things.Clearance,
 }
 _SUFFIX = {"_bytes": "", "_ns": "", "_bit_s": ""}
@@ -21,6 +21,7 @@ _PARSE: Dict[str, Callable[[object], int]] = {
     "memory": units.size, "working_set": units.size, "size": units.size, "nic_rate": units.bit_rate, "rate": units.bit_rate,
     "dirty_rate": units.bit_rate,
     "nic_latency": units.duration, "latency": units.duration, "delay": units.duration,
+    "period": units.duration, "per": units.duration,
 }
 
 
@@ -58,7 +59,7 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
             made._add(_KINDS[group](**_plain(row)))
     kept: Dict[str, List[Any]] = {"vlans": made.vlans, "images": made.images, "traffic": made.flows, "tvds": made.tvds,
                                   "faults": made.faults, "lattices": made.lattices, "groups": made.groups,
-                                  "policy_rights": made.policy_rights}
+                                  "policy_rights": made.policy_rights, "watches": made.watches, "plans": made.plans}
     for group, things_of_it in kept.items():
         things_of_it += [_KINDS[group](**_plain(row)) for row in data[group]]
     made.verifiers = list(data["verifiers"])

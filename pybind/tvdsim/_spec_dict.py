@@ -43,7 +43,7 @@ def of_scenario(scenario: "Scenario", end: int) -> Dict[str, Any]:
         "hosts": each(scenario.of(Host)), "groups": each(scenario.groups), "policy_rights": each(scenario.policy_rights),
         "disks": each(scenario.of(Disk)), "vms": each(scenario.of(Vm)), "switches": each(scenario.of(Switch)),
         "vlans": each(scenario.vlans), "images": each(scenario.images), "traffic": each(scenario.flows), "tvds": each(scenario.tvds),
-        "verifiers": list(scenario.verifiers), "auditor": scenario.auditor, "decision_log": scenario.decision_log,
+        "verifiers": list(scenario.verifiers), "watches": each(scenario.watches), "plans": each(scenario.plans), "auditor": scenario.auditor, "decision_log": scenario.decision_log,
         "max_evidence_age": units.duration_text(scenario._max_evidence_age),
         "migration_rate": units.bit_rate_text(scenario._migration_rate),
         "migration_max_rate": units.bit_rate_text(scenario._migration_max_rate),

@@ -49,12 +49,51 @@ class TamperFile(Action):
 class Lie(Action):
     """The VM's attestation agent lies from now on.
 
-    ``mode``: ``replay_quote``, ``truncate_log``, ``reorder_log``, ``edit_log``, ``clean_log``, ``silent`` or ``honest``.
+    ``mode``: ``replay_quote``, ``truncate_log``, ``reorder_log``, ``edit_log``, ``clean_log``, ``malformed``,
+    ``silent`` or ``honest``.
     """
 
     kind = "lie"
     vm: Ref
     mode: str
+
+
+@dataclass(frozen=True)
+class CompromiseDom0(Action):
+    """A host's control domain lies to whoever asks it out of band; ``mode``: ``clean_list`` (default) or ``honest``."""
+
+    kind = "compromise_dom0"
+    host: Ref
+    mode: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class FloodAttestation(Action):
+    """``count`` strangers ask a verifier about a host at once."""
+
+    kind = "flood_attestation"
+    host: Ref
+    verifier: Ref
+    count: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class JoinHosts(Action):
+    """Two platforms join each other, after each has had the other attested."""
+
+    kind = "join_hosts"
+    host: Ref
+    peer: Ref
+
+
+@dataclass(frozen=True)
+class AcknowledgeEvent(Action):
+    """An administrator takes note of an open event: ``mode`` is its kind, ``vm`` or ``host`` whom it is about."""
+
+    kind = "acknowledge_event"
+    mode: str
+    vm: Optional[Ref] = None
+    host: Optional[Ref] = None
 
 
 @dataclass(frozen=True)

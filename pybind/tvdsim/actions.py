@@ -20,8 +20,9 @@ from ._policy_actions import DeployPolicy as DeployPolicy
 from ._policy_actions import GetPolicy as GetPolicy
 from ._policy_actions import RelabelVm as RelabelVm
 from ._trust_actions import (
-    Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm, CreateTvd as CreateTvd,
-    CreateVlan as CreateVlan, Happening as Happening, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
+    AcknowledgeEvent as AcknowledgeEvent, Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm,
+    CompromiseDom0 as CompromiseDom0, CreateTvd as CreateTvd, CreateVlan as CreateVlan, FloodAttestation as FloodAttestation,
+    Happening as Happening, JoinHosts as JoinHosts, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
     RelabelHost as RelabelHost, RunProgram as RunProgram, SendFrames as SendFrames, SetPort as SetPort,
     SpoofMac as SpoofMac, SuppressAudit as SuppressAudit, TamperFile as TamperFile, VlanHop as VlanHop,
 )

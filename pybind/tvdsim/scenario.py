@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _check, _context, _policy_xml, _spec_dict, _summary, things, units
+from ._watching import Watching
 from .actions import Action, Attest, Happening, Named, Ref, Vid
 from .errors import Finding, InputError
 from .policy import Policy
 from .things import (
-    Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson,
-    PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm,
+    ActionPlan, Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson,
+    PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm, Watch,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _vids(values: Union[Vid, Iterable[Vid], None]) -> Tuple[int, ...]:
     return tuple(int(v) for v in (values if isinstance(values, Iterable) else (values,)))
 
 
-class Scenario:
+class Scenario(Watching):
     """``Scenario("two-tenants", seed=7)``; the policy is written with ``label`` and ``conflict`` or comes from a file.
 
     ``placement={"vm_start": "service"}`` moves where hosts decide a hook: ``"core"`` (the hypervisor) or ``"service"`` (dom0, which is slower
@@ -83,6 +84,8 @@ class Scenario:
         self.policy_rights: List[PolicyRight] = []
         self.flows: List[Traffic] = []
         self.verifiers: List[str] = []  # hosts with a verifier service, in the order in which they are first named
+        self.watches: List[Watch] = []
+        self.plans: List[ActionPlan] = []
         self.policies: List[Tuple[str, str, str]] = []  # name, XML text, mode; the first is active at t = 0
         self._binaries: Dict[str, Tuple[str, str]] = {}  # policy name -> what hosts load in its place: hexadecimal digits, map file
         self.story: List[Tuple[int, int, Action]] = []  # first instant, period (0: once), what
@@ -212,17 +215,18 @@ class Scenario:
     def vms(self, pattern: str, *, label: Ref = "", on: Union[Ref, Sequence[Ref]] = "", memory: str = "1 GiB",
             disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False, start: bool = True,
             vlan: Union[Vid, Iterable[Vid], None] = None, vif_label: Ref = "", image: Ref = "", tampered: Iterable[str] = (),
-            dirty_rate: str = "0 bit/s", working_set: str = "0 B") -> List[Vm]:
+            dirty_rate: str = "0 bit/s", working_set: str = "0 B", criticality: str = "") -> List[Vm]:
         """``vms("acme[1-4]", label=acme, on=hosts[:2], vlan=10)``: four VMs, placed on the hosts in turn.
 
         ``vlan``: one, or several (the first untagged); ``vif_label`` is the interface's own label, required of a VM with several
         STE types; ``image`` is what it boots and may run, ``tampered`` names what
-        differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs, within ``working_set`` (none: all of it).
+        differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs, within ``working_set`` (none: all of it);
+        ``criticality`` is a word that action plans name.
         """
         model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start, vlans=_vids(vlan),
                    vif_label=str(vif_label), image=str(image), tampered=_names(tampered), memory=self._quantity(units.size, memory, "memory"),
                    dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"),
-                   working_set=self._quantity(units.size, working_set, "working_set"))
+                   working_set=self._quantity(units.size, working_set, "working_set"), criticality=criticality)
         places = _names(on) or ("",)
         return [self._add(replace(model, name=n, host=places[i % len(places)]))
                 for i, n in enumerate(things.expand(pattern))]
@@ -260,8 +264,11 @@ class Scenario:
         if str(host) not in self.verifiers:
             self.verifiers.append(str(host))
 
+    def _made_here(self, part: str) -> None:
+        self._origins[part] = _place()
+
     def _keep(self, group: str, things: List[_P], made: _P) -> _P:
-        self._origins[f"{group}[{len(things)}]"] = _place()
+        self._made_here(f"{group}[{len(things)}]")
         things.append(made)
         return made
 

@@ -113,6 +113,33 @@ class Vm(Named):
     tampered: Tuple[str, ...] = ()
     dirty_rate: int = 0
     working_set: int = 0
+    criticality: str = ""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Machines of which a verifier hears again and again; ``mode`` is ``scheduled``, ``agent`` or ``out_of_band``."""
+
+    verifier: str
+    subjects: Tuple[str, ...] = ()
+    mode: str = "scheduled"
+    period: int = 300_000_000_000
+    spread: bool = True
+    patience: int = 3
+    stops_on_error: bool = False
+
+
+@dataclass(frozen=True)
+class ActionPlan:
+    """What management does by itself when an event is opened about a VM of this criticality."""
+
+    criticality: str = ""
+    event: str = ""
+    action: str = "notify"
+    to: str = ""
+    delay: int = 0
+    limit: int = 3
+    per: int = 3_600_000_000_000
 
 
 @dataclass(frozen=True)
@@ -218,6 +245,8 @@ _TEXT = {
     "nic_latency": units.duration_text,
     "latency": units.duration_text,
     "delay": units.duration_text,
+    "period": units.duration_text,
+    "per": units.duration_text,
 }
 
 
