@@ -62,9 +62,9 @@ foreach(name ${libraries})
   install(FILES ${needs} DESTINATION ${package_dir} COMPONENT ${name})
 endforeach()
 # Headers that the libraries of a layer share.
-foreach(name vtpm_device vtpm_evidence vtpm_served)
+foreach(name vtpm_device vtpm_evidence vtpm_identity vtpm_served)
   install(DIRECTORY vtpm/ DESTINATION include/tvdsim/vtpm COMPONENT ${name} ${headers}
-          PATTERN device EXCLUDE PATTERN evidence EXCLUDE PATTERN served EXCLUDE)
+          PATTERN device EXCLUDE PATTERN evidence EXCLUDE PATTERN identity EXCLUDE PATTERN served EXCLUDE)
 endforeach()
 
 configure_package_config_file(cmake/tvdsimConfig.cmake.in ${PROJECT_BINARY_DIR}/tvdsimConfig.cmake

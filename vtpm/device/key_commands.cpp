@@ -19,7 +19,8 @@ using Bytes = std::vector<std::uint8_t>;
 // TPM_ALG_*, TPM_ECC_*, TPM_RH_* and TPMA_OBJECT of the templates.
 constexpr std::uint32_t kNull = 0x0010, kAes = 0x0006, kCfb = 0x0043, kEcc = 0x0023, kEcdsa = 0x0018,
                         kSha256 = 0x000b, kP256 = 0x0003;
-constexpr std::uint32_t kEndorsementHierarchy = 0x4000'000b, kPlatformHierarchy = 0x4000'000c;
+constexpr std::uint32_t kEndorsementHierarchy = 0x4000'000b, kPlatformHierarchy = 0x4000'000c,
+                        kOwnerHierarchy = 0x4000'0001;
 // fixedTPM, fixedParent, sensitiveDataOrigin, then: adminWithPolicy, restricted, decrypt; userWithAuth, restricted, sign.
 constexpr std::uint32_t kStorageKey = 0x0003'00b2, kSigningKey = 0x0005'0072;
 constexpr std::size_t kCoordinate = 32;
@@ -29,9 +30,9 @@ constexpr std::uint8_t kEndorsementPolicy[] = {
     0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
     0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa};
 
-Bytes create_primary(const Bytes& template_area) {
+Bytes create_primary(const Bytes& template_area, std::uint32_t hierarchy = kEndorsementHierarchy) {
   return Command(kSessions, 0x131)
-      .u32(kEndorsementHierarchy)
+      .u32(hierarchy)
       .empty_password()
       .u16(4)
       .u32(0)  // inSensitive: no password, no data
@@ -68,11 +69,15 @@ Bytes create_endorsement_key_command() {
   return create_primary(area.bytes);
 }
 
-Bytes create_attestation_key_command() {
+Bytes create_attestation_key_command(std::string_view label, bool anonymous) {
   Area area;
   area.u16(kEcc).u16(kSha256).u32(kSigningKey).u16(0);
-  area.u16(kNull).u16(kEcdsa).u16(kSha256).u16(kP256).u16(kNull).u32(0);
-  return create_primary(area.bytes);
+  area.u16(kNull).u16(kEcdsa).u16(kSha256).u16(kP256).u16(kNull);
+  // The label's hash stands where a point would: it goes into the derivation of the key.
+  Bytes unique(label.empty() ? 0 : kCoordinate);
+  if (!label.empty()) EVP_Digest(label.data(), label.size(), unique.data(), nullptr, EVP_sha256(), nullptr);
+  area.sized(unique).u16(0);
+  return create_primary(area.bytes, anonymous ? kOwnerHierarchy : kEndorsementHierarchy);
 }
 
 Bytes quote_command(std::uint32_t key, std::span<const std::uint8_t> nonce,
@@ -133,8 +138,9 @@ QuoteBytes read_quote_response(std::span<const std::uint8_t> response) {
   return {{attest.begin(), attest.end()}, {signature.begin(), signature.end()}};
 }
 
-AttestationKey make_attestation_key(TpmFleet& fleet, TpmId tpm, CommandContext context) {
-  return read_key_response(fleet.execute(tpm, create_attestation_key_command(), context));
+AttestationKey make_attestation_key(TpmFleet& fleet, TpmId tpm, CommandContext context,
+                                    std::string_view label, bool anonymous) {
+  return read_key_response(fleet.execute(tpm, create_attestation_key_command(label, anonymous), context));
 }
 
 QuoteBytes make_quote(TpmFleet& fleet, TpmId tpm, const AttestationKey& key,

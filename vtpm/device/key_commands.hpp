@@ -9,13 +9,14 @@
 // Invariant  readers never look beyond the response; a response code is WorldError with the specification's name.
 // Cost       make_attestation_key about 0.4 ms, make_quote about 0.35 ms, nearly all of it curve arithmetic.
 // Threads    builders and readers from any; the rest as TpmFleet::execute.
-// Leaves out RSA keys, certificates of keys, activation of credentials, authorization values.
+// Leaves out RSA keys, certificates of keys (vtpm/identity), authorization values.
 // Source     TCG TPM 2.0 Library 1.59, Part 3 §24.1, §18.4 and §28.4; TCG EK Credential Profile 2.4, template L-2.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vtpm/algorithms.hpp"
@@ -42,7 +43,9 @@ struct QuoteBytes {
 };
 
 std::vector<std::uint8_t> create_endorsement_key_command();  // ECC P-256, the profile's template
-std::vector<std::uint8_t> create_attestation_key_command();
+// Every label gives a key of its own. An anonymous one is of the owner's hierarchy: its TPM hides its counters, differently for each
+// such key, so that quotes under two of them do not tell that they come from one TPM.
+std::vector<std::uint8_t> create_attestation_key_command(std::string_view label = {}, bool anonymous = false);
 // A nonce of at most 64 bytes.
 std::vector<std::uint8_t> quote_command(std::uint32_t key, std::span<const std::uint8_t> nonce,
                                         std::span<const BankSelection> selection);
@@ -54,7 +57,8 @@ std::vector<std::uint8_t> change_pps_command();  // new platform seed
 AttestationKey read_key_response(std::span<const std::uint8_t> response);
 QuoteBytes read_quote_response(std::span<const std::uint8_t> response);
 
-AttestationKey make_attestation_key(TpmFleet& fleet, TpmId tpm, CommandContext context = {});
+AttestationKey make_attestation_key(TpmFleet& fleet, TpmId tpm, CommandContext context = {},
+                                    std::string_view label = {}, bool anonymous = false);
 QuoteBytes make_quote(TpmFleet& fleet, TpmId tpm, const AttestationKey& key,
                       std::span<const std::uint8_t> nonce, std::span<const BankSelection> selection,
                       CommandContext context = {});
