@@ -34,6 +34,7 @@ PAGES = [
     Page("errors", "sim/base/errors.def", "Codes of your input", ("code", "name", "is about")),
     Page("causes", "sim/trace/causes.def", "Causes of simulated time", ("cause", "what")),
     Page("tables", "sim/trace/tables.def", "Tables of a run", ("type", "column", "meaning")),
+    Page("verdicts", "vtpm/evidence/verdicts.def", "Verdicts of a verifier", ("verdict", "of its software", "answer", "what it means")),
     Page("actions", "models/host/actions.def", "Actions", ("action", "principal", "fields", "what")),
     Page("modes", "models/acm/mode_differences.def", "Two modes of one policy, and Xen",
          ("id", "what", "strict", "xen33", "shown by", "vector", "test")),

@@ -39,6 +39,15 @@ Json controls() {
   return list;
 }
 
+Json verdicts() {
+  Json list = Json::array();
+#define VERDICT(name, property, answer, what) \
+  list.items.push_back(row({{"name", #name}, {"property", property}, {"answer", #answer}, {"what", what}}));
+#include "vtpm/evidence/verdicts.def"
+#undef VERDICT
+  return list;
+}
+
 Json rules() {
   Json list = Json::array();
 #define RULE(name, control, sentence) \
@@ -140,7 +149,11 @@ Json attacks() {
 std::string catalogue_json() {
   Json all = Json::object();
   all.add("spec_version", std::uint64_t{kSpecVersion});
-  all.add("hooks", hooks()).add("controls", controls()).add("rules", rules()).add("errors", errors());
+  all.add("hooks", hooks())
+      .add("controls", controls())
+      .add("verdicts", verdicts())
+      .add("rules", rules())
+      .add("errors", errors());
   all.add("tables", tables()).add("causes", causes()).add("actions", actions()).add("attacks", attacks());
   return to_text(all);
 }

@@ -12,11 +12,11 @@
 
 #include "models/attestation/chips.hpp"
 #include "sim/engine/messages.hpp"
+#include "vtpm/evidence/attestation_verdict.hpp"
 
 namespace tvdsim::models {
 
-enum class AttestationVerdict : std::uint8_t { trusted, untrusted, incomplete, unknown };
-std::string_view to_text(AttestationVerdict verdict) noexcept;
+using vtpm::AttestationVerdict;
 
 using Nonce = std::array<std::uint8_t, 32>;
 

@@ -45,18 +45,6 @@ vtpm::Expectations expectations_of(const MeasuredMachine& machine, std::span<con
   return expect;
 }
 
-AttestationVerdict verdict_of(const Appraisal& appraisal) {
-  switch (appraisal.verdict) {
-    case Appraisal::Verdict::trusted:
-      return AttestationVerdict::trusted;
-    case Appraisal::Verdict::untrusted:
-      return AttestationVerdict::untrusted;
-    case Appraisal::Verdict::incomplete:
-      break;
-  }
-  return AttestationVerdict::incomplete;
-}
-
 std::string skipped_checks(const Appraisal& appraisal) {
   std::string list;
   for (std::size_t i = 0; i < vtpm::kAppraisalChecks; ++i) {
@@ -144,7 +132,7 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
             0};
   }
   Outcome own = judge_machine(machine, challenge.nonce, challenge.own);
-  if (!challenge.about_vm || own.verdict == AttestationVerdict::untrusted) return own;
+  if (!challenge.about_vm || own.verdict > AttestationVerdict::unknown) return own;
   if (integrity_.setup_.controls[sim::Control::vtpm_root] == sim::ControlMode::off) {
     own.skipped = join(own.skipped, "vtpm_root");
     return own;
@@ -161,7 +149,7 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
 
 Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) const {
   const MeasuredMachine& host = integrity_.machines_[challenge.host.value];
-  if (own.verdict == AttestationVerdict::trusted && challenge.host_evidence.quote.attest.empty()) {
+  if (own.verdict < AttestationVerdict::incomplete && challenge.host_evidence.quote.attest.empty()) {
     own.verdict = AttestationVerdict::incomplete;
     own.reason = "vtpm_root";
     own.detail = fmt::format("its vTPM says so, and nothing vouches for {} below it", host.name);
@@ -172,8 +160,9 @@ Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) c
   Outcome below = judge_machine(host, nonce, challenge.host_evidence);
   own.entries += below.entries;
   own.skipped = join(own.skipped, below.skipped);
-  if (own.verdict != AttestationVerdict::trusted) return own;
-  if (below.verdict != AttestationVerdict::trusted) {
+  // Software that is merely outdated or weak says so only on a host that is no worse.
+  if (own.verdict == AttestationVerdict::incomplete || own.verdict == AttestationVerdict::unknown) return own;
+  if (below.verdict > own.verdict) {
     below.entries = own.entries;
     below.skipped = own.skipped;
     below.detail = fmt::format("host {}: {}", host.name, below.detail);

@@ -77,10 +77,10 @@ struct ReferenceStore::Database {
         sqlite3_exec(handle, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK)
       throw sim::WorldError("opening reference values", sqlite3_errmsg(handle));
     insert = prepare("INSERT OR REPLACE INTO reference_values VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
-    // Bad under whatever name it comes; good under this kind and name alone. 1 is `bad` and comes first.
+    // Bad under whatever name it comes; good under this kind and name alone. What is graver has the greater number.
     find = prepare(
         "SELECT standing, annotation FROM reference_values WHERE digest = ?4 AND alg = ?3"
-        " AND (standing = 1 OR (kind = ?1 AND name = ?2)) ORDER BY standing DESC LIMIT 1");
+        " AND (standing > 0 OR (kind = ?1 AND name = ?2)) ORDER BY standing DESC LIMIT 1");
     good = prepare(
         "SELECT digest FROM reference_values WHERE name = ?2 AND kind = ?1 AND alg = ?3 AND standing = 0"
         " ORDER BY digest LIMIT 1");
@@ -93,7 +93,7 @@ struct ReferenceStore::Database {
 };
 
 static_assert(static_cast<int>(vtpm::ReferenceLookup::Standing::good) == 0 &&
-              static_cast<int>(vtpm::ReferenceLookup::Standing::bad) == 1);
+              static_cast<int>(vtpm::ReferenceLookup::Standing::bad) > 0);
 
 ReferenceStore::ReferenceStore(const std::string& path) : database_(std::make_unique<Database>()) {
   database_->open(path);
@@ -129,7 +129,8 @@ void ReferenceStore::add_image(const SoftwareImage& image) {
 vtpm::ReferenceLookup::Standing ReferenceStore::look_up(const Item& item) const {
   Query query(database_->find);
   query.number(1, static_cast<int>(item.kind)).text(2, item.name).number(3, item.alg).blob(4, item.digest);
-  return query.step() ? static_cast<Standing>(query.number(0)) : Standing::unknown;
+  if (query.step()) return static_cast<Standing>(query.number(0));
+  return expected(item).empty() ? Standing::unheard : Standing::unknown;
 }
 
 std::string ReferenceStore::annotation(const Item& item) const {

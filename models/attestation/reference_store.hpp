@@ -33,7 +33,8 @@ class ReferenceStore final : public vtpm::ReferenceLookup {
 
   Standing look_up(const Item& item) const override;
   std::string expected(const Item& item) const override;
-  std::string annotation(const Item& item) const;  // of the row that decided; empty when there is none
+  std::string annotation(
+      const Item& item) const override;  // of the row that decided; empty when there is none
   std::uint64_t size() const;
 
  private:

@@ -10,20 +10,6 @@
 
 namespace tvdsim::models {
 
-std::string_view to_text(AttestationVerdict verdict) noexcept {
-  switch (verdict) {
-    case AttestationVerdict::trusted:
-      return "trusted";
-    case AttestationVerdict::untrusted:
-      return "untrusted";
-    case AttestationVerdict::incomplete:
-      return "incomplete";
-    case AttestationVerdict::unknown:
-      break;
-  }
-  return "unknown";
-}
-
 std::vector<std::uint8_t> binding_nonce(const Nonce& nonce, std::span<const std::uint8_t> vtpm_key) {
   constexpr std::string_view kWhat = "tvdsim vTPM binding 1";
   const std::span<const std::uint8_t> what{reinterpret_cast<const std::uint8_t*>(kWhat.data()), kWhat.size()};
@@ -154,9 +140,10 @@ void Verifier::close(Challenge& challenge, const Outcome& outcome) {
   if (!trusted) integrity_.world_.incident("attestation", machine.name, why);
   if (trusted && outcome.reason != "ok") integrity_.world_.incident("warning", machine.name, outcome.detail);
   if (challenge.by_peer) {
-    const auto standing = trusted                                            ? HostStanding::trusted
-                          : outcome.verdict == AttestationVerdict::untrusted ? HostStanding::untrusted
-                                                                             : HostStanding::unknown;
+    const auto answer = answer_of(outcome.verdict);
+    const auto standing = answer == vtpm::VerdictAnswer::yes  ? HostStanding::trusted
+                          : answer == vtpm::VerdictAnswer::no ? HostStanding::untrusted
+                                                              : HostStanding::unknown;
     integrity_.bus_.send(service_, challenge.asker, kHostAppraised, name_, challenge.correlation,
                          static_cast<std::uint64_t>(standing));
   } else {

@@ -116,9 +116,10 @@ sim::HostId IntegrityGlue::where(sim::VmId vm) const {
 
 void IntegrityGlue::answer(sim::ServiceId from, std::uint64_t correlation, AttestationVerdict verdict,
                            std::string_view reason) {
-  const Result result = verdict == AttestationVerdict::trusted     ? Result::done
-                        : verdict == AttestationVerdict::untrusted ? Result::refused
-                                                                   : Result::failed;
+  const auto said = answer_of(verdict);
+  const Result result = said == vtpm::VerdictAnswer::yes  ? Result::done
+                        : said == vtpm::VerdictAnswer::no ? Result::refused
+                                                          : Result::failed;
   world_.reply(from, correlation, result, reason);
 }
 

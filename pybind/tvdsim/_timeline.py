@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 STATES = {"building": "#c9d6e2", "running": "#9dbfdb", "suspended": "#b8b0c8", "migrating": "#8fc1a9", "stopped": "#eeeeee",
           "crashed": "#555555", "refused": "#f3d0d3", "defined": "#ffffff"}
 _DECISIONS = {"permit": ("|", 40), "warn": ("^", 60), "deny": ("X", 80)}
-_VERDICTS = {"trusted": ("o", 16, "#2a7f62"), "untrusted": ("o", 60, "#b3202c"), "incomplete": ("o", 40, "#d99000"),
-             "unknown": ("o", 40, "#777777")}
+_VERDICTS = {"trusted": ("o", 16, "#2a7f62"), "not_current": ("o", 40, "#c9b458"), "vulnerable": ("o", 50, "#d9662c"),
+             "incomplete": ("o", 40, "#d99000"), "unknown": ("o", 40, "#777777"), "untrusted": ("o", 60, "#b3202c"),
+             "chain_broken": ("X", 60, "#b3202c"), "revoked": ("s", 50, "#7d1d4f"), "malicious": ("s", 60, "#5c0a10")}
 _ATTACK = "#7a1fa2"
 _INCIDENT = "#d99000"
 _MOST_PERMITS = 60  # more of them say nothing and hide the rest

@@ -54,6 +54,28 @@ std::string_view to_text(Appraisal::Verdict verdict) noexcept {
   return "?";
 }
 
+std::string_view describe(ReferenceLookup::Standing standing) noexcept {
+  using Standing = ReferenceLookup::Standing;
+  switch (standing) {
+    case Standing::good:
+      return "is known to be good";
+    case Standing::outdated:
+      return "is known, and no longer current";
+    case Standing::vulnerable:
+      return "is known to be vulnerable";
+    case Standing::unheard:
+    case Standing::unknown:
+      return "is not known to be good";
+    case Standing::bad:
+      return "is known to be bad";
+    case Standing::revoked:
+      return "was withdrawn";
+    case Standing::malicious:
+      return "is known to be malicious";
+  }
+  return "?";
+}
+
 std::string_view to_text(Outcome outcome) noexcept {
   switch (outcome) {
     case Outcome::passed:

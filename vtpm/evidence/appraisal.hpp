@@ -60,7 +60,17 @@ class ReferenceLookup {
     file,
     buffer
   };  // of the event log; of the IMA log: a file, kernel data
-  enum class Standing : std::uint8_t { good, bad, unknown };
+  // In the order of gravity. `unheard`: nobody has heard of anything of that name; `unknown`: of the name, and not of this digest.
+  enum class Standing : std::uint8_t {
+    good,
+    outdated,
+    vulnerable,
+    unheard,
+    unknown,
+    bad,
+    revoked,
+    malicious
+  };
   struct Item {
     Kind kind;
     std::uint32_t pcr;
@@ -74,6 +84,10 @@ class ReferenceLookup {
   virtual Standing look_up(const Item& item) const = 0;
   // One good digest for what this item claims to be, in hex, for the report; empty when there is none.
   virtual std::string expected(const Item&) const { return {}; }
+  // What is said about the digest, for the report: names of weaknesses, what replaced it; empty when there is nothing.
+  virtual std::string annotation(const Item&) const { return {}; }
+  // Changes whenever an answer may: what was looked up under another one has to be looked up again.
+  virtual std::uint64_t generation() const { return 0; }
 };
 
 // Which checks are made. All of them, unless a study takes one away.
@@ -114,9 +128,10 @@ struct Appraisal {
       reason;                        // the first check that failed or lacked evidence; nothing when trusted
   std::optional<HashAlg> bank;       // where it can be said
   std::optional<std::uint32_t> pcr;  // where it can be said
-  std::string entity;                // the event, file or PCR; empty where there is none
-  std::string expected, got;         // hex, where there is such
-  std::string detail;                // one sentence
+  std::optional<ReferenceLookup::Standing> standing;  // of the gravest digest, when the reason is `reference`
+  std::string entity;                                 // the event, file or PCR; empty where there is none
+  std::string expected, got;                          // hex, where there is such
+  std::string detail;                                 // one sentence
   std::size_t events_beyond = 0;     // of the event log, in PCRs that the quote does not cover: not believed
   std::size_t events_checked = 0;    // looked up in the reference values
   std::size_t entries_checked = 0;   // of the IMA log, looked up
@@ -128,6 +143,8 @@ struct Appraisal {
   explicit operator bool() const noexcept { return verdict == Verdict::trusted; }
 };
 std::string_view to_text(Appraisal::Verdict verdict) noexcept;
+// "is not known to be good", "is known to be malicious", …
+std::string_view describe(ReferenceLookup::Standing standing) noexcept;
 std::string_view to_text(Appraisal::Outcome outcome) noexcept;
 
 // `references` may be null: then nobody vouches for anything, and `reference` is missing unless it is off.

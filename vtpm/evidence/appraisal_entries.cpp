@@ -96,19 +96,20 @@ void Appraiser::check_chain() {
                      : fmt::format("`{}` was not measured after `{}`", *next, *(next - 1)));
 }
 
-// True when the item is known to be good.
-bool Appraiser::judge(const Item& item, std::string_view what) {
+// The gravest of what is not good is the reason; of equals, the first.
+void Appraiser::judge(const Item& item, std::string_view what) {
   const Standing standing = references_->look_up(item);
-  if (standing == Standing::good) return true;
+  if (standing == Standing::good || (out_.standing && standing <= *out_.standing)) return;
+  out_.standing = standing;
   out_.pcr = item.pcr;
+  const std::string annotation = references_->annotation(item);
   fail(std::string(item.name), references_->expected(item), to_hex(item.digest),
-       fmt::format("the digest of {} `{}` {}", what, item.name,
-                   standing == Standing::bad ? "is known to be bad" : "is not known to be good"));
-  return false;
+       fmt::format("the digest of {} `{}` {}{}{}{}", what, item.name, describe(standing),
+                   annotation.empty() ? "" : " (", annotation, annotation.empty() ? "" : ")"));
 }
 
-bool Appraiser::look_up_events() {
-  if (!log_) return true;
+void Appraiser::look_up_events() {
+  if (!log_) return;
   for (const LogEvent& event : log_->events()) {
     if (event.type == kNoAction) continue;
     const auto bank = bank_for(event.pcr);
@@ -120,16 +121,14 @@ bool Appraiser::look_up_events() {
     if (plain_separator(event, *bank, digest->value)) continue;
     ++out_.events_checked;
     const std::string name = event_name(event);
-    if (!judge({Item{ReferenceLookup::Kind::boot, event.pcr, event.type, name, digest->alg,
-                     digest->value.view(), event.data}},
-               "boot event"))
-      return false;
+    judge({Item{ReferenceLookup::Kind::boot, event.pcr, event.type, name, digest->alg, digest->value.view(),
+                event.data}},
+          "boot event");
   }
-  return true;
 }
 
-bool Appraiser::look_up_entries() {
-  if (!ima_) return true;
+void Appraiser::look_up_entries() {
+  if (!ima_) return;
   for (std::size_t i = 0; i < believed_; ++i) {
     const ImaEntry& entry = ima_->entries()[i];
     if (entry.violation() || &entry == ima_->boot_aggregate()) continue;
@@ -143,15 +142,16 @@ bool Appraiser::look_up_entries() {
                     alg ? static_cast<std::uint16_t>(*alg) : std::uint16_t{0},
                     entry.digest(),
                     {}};
-    if (!judge(item, buffer ? "buffer" : "file")) return false;
+    judge(item, buffer ? "buffer" : "file");
   }
-  return true;
 }
 
 void Appraiser::check_reference() {
   if (!references_) return lack("there are no reference values");
   if (!log_ && !ima_) return not_applicable("there is no log");
-  if (look_up_events() && look_up_entries()) pass();
+  look_up_events();
+  look_up_entries();
+  if (!out_.standing) pass();
 }
 
 }  // namespace tvdsim::vtpm

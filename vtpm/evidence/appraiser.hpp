@@ -43,9 +43,9 @@ class Appraiser {
   std::optional<Digest> value(HashAlg bank, std::uint32_t pcr) const;
   // The strongest bank in which this PCR is covered; nothing when none is.
   std::optional<HashAlg> bank_for(std::uint32_t pcr) const;
-  bool look_up_events();
-  bool look_up_entries();
-  bool judge(const ReferenceLookup::Item& item, std::string_view what);
+  void look_up_events();
+  void look_up_entries();
+  void judge(const ReferenceLookup::Item& item, std::string_view what);
 
   const Evidence& evidence_;
   Bytes nonce_;

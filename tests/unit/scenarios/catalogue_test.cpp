@@ -18,7 +18,7 @@ TEST(Catalogue, HoldsEveryTableAndNoNameTwice) {
   const auto all = scenarios::parse_json(scenarios::catalogue_json(), "catalogue", findings);
   ASSERT_TRUE(findings.list().empty());
   for (const char* table :
-       {"hooks", "controls", "rules", "errors", "tables", "causes", "actions", "attacks"}) {
+       {"hooks", "controls", "verdicts", "rules", "errors", "tables", "causes", "actions", "attacks"}) {
     const auto* rows = all.find(table);
     ASSERT_NE(rows, nullptr) << table;
     EXPECT_FALSE(rows->items.empty()) << table;

@@ -87,7 +87,7 @@ TEST(MeasuredBoot, AnUninstrumentedBootLoaderIsABrokenChain) {
   setup.hosts[1].uninstrumented = {"boot_loader"};
   TrustLab lab(setup);
   const auto row = lab.attest_host("h2");
-  EXPECT_EQ(row.verdict, "untrusted");
+  EXPECT_EQ(row.verdict, "chain_broken");
   EXPECT_EQ(row.reason, "chain");
   EXPECT_EQ(row.entity, "boot_config");
 }
