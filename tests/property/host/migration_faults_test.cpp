@@ -239,6 +239,17 @@ RC_GTEST_PROP(MigrationFaults, AnySequenceOfFaultsLeavesOneRunnableCopy, ()) {
   }
 }
 
+// Faults that strike after the migration is over, at the commands that look whether anything is left of it.
+// F-121
+TEST(MigrationFaults, DrawnCasesThatOnceFailed) {
+  const FaultCase late{"a late answer whose arrival kills its receiver",
+                       {rule("migrate_reserve", 0, Kind::loss, 1_ns), rule("reply", 1, Kind::crash, 1_ns),
+                        rule("reply", 1, Kind::delay, {89'949'900'001})},
+                       {},
+                       Revival::soon};
+  EXPECT_EQ(play(late).broken, "");
+}
+
 // F-121
 TEST(MigrationFaults, WithoutTheTwoPhaseSwitchOverSomeLeaveTwo) {
   ControlModes naive;
