@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -180,15 +181,7 @@ class ExactReferences : public vtpm::ReferenceLookup {
   }
   void know(const vtpm::ImaLog& log) {
     for (const vtpm::ImaEntry& e : log.entries()) {
-      const auto alg = vtpm::hash_by_name(e.algorithm());
-      const bool buffer = e.shape->fields.back() == vtpm::ImaField::buf;
-      good_.insert(key_of({buffer ? Kind::buffer : Kind::file,
-                           e.pcr,
-                           0,
-                           e.path(),
-                           alg ? static_cast<std::uint16_t>(*alg) : std::uint16_t{0},
-                           e.digest(),
-                           {}}));
+      good_.insert(key_of(item_of(e)));
     }
   }
   void condemn(const Item& item) { bad_.insert(key_of(item)); }
@@ -205,6 +198,37 @@ class ExactReferences : public vtpm::ReferenceLookup {
             Buffer(i.data.begin(), i.data.end())};
   }
   std::set<Key> good_, bad_;
+};
+
+// Good is a digest that was recorded as such, of the same kind; of a file under its path. It believes no word of a boot event, and
+// knows the stage that a digest is.
+class DigestReferences : public vtpm::ReferenceLookup {
+ public:
+  Standing look_up(const Item& item) const override {
+    return good_.contains(key_of(item)) ? Standing::good : Standing::unknown;
+  }
+  std::optional<std::string> known_as(const Item& item) const override {
+    const auto found = good_.find(key_of(item));
+    return found == good_.end() ? std::string() : found->second;
+  }
+  void know(const vtpm::EventLog& log) {
+    for (const vtpm::LogEvent& event : log.events()) {
+      const std::string name = event_name(event);
+      for (const vtpm::LogDigest& d : event.digests)
+        good_[key_of({Kind::boot, event.pcr, event.type, name, d.alg, d.value.view(), event.data})] = name;
+    }
+  }
+  void know(const vtpm::ImaLog& log) {
+    for (const vtpm::ImaEntry& e : log.entries()) good_[key_of(item_of(e))] = e.path();
+  }
+
+ private:
+  using Key = std::tuple<Kind, std::string, std::uint16_t, Buffer>;
+  static Key key_of(const Item& i) {
+    return {i.kind, i.kind == Kind::boot ? std::string() : std::string(i.name), i.alg,
+            Buffer(i.digest.begin(), i.digest.end())};
+  }
+  std::map<Key, std::string> good_;
 };
 
 // A machine with a TPM of two banks: what it measures goes into its logs and, in the same step, into its PCRs.

@@ -1,9 +1,9 @@
 // Every way to change a measurement log by one step: what an attacker who hides something would try first.
 //
 // A mutant is a whole log with one event or entry deleted, put in (a copy of a neighbour, or a foreign one), swapped with the
-// next, or with one byte of what it says changed; or the log cut short. Changes that leave the log saying the same are no
-// mutants and are not made: two events of different PCRs may come in either order, as no PCR knows of the other; EV_NO_ACTION
-// and the header are never extended; a violation's entry carries words that no hash covers.
+// next; or the log cut short. Changes that leave the log saying the same are no mutants and are not made: two events of different
+// PCRs may come in either order, as no PCR knows of the other; EV_NO_ACTION and the header are never extended. flips() changes
+// single bits, of each byte what its cover (vtpm/evidence/coverage.hpp) lets expect.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "vtpm/evidence/coverage.hpp"
 #include "vtpm/evidence/event_log.hpp"
 #include "vtpm/evidence/ima_log.hpp"
 
@@ -47,7 +48,7 @@ inline void restructured(const std::vector<Piece>& pieces, const Piece& foreign,
     if (!open_end || (i + 1 < pieces.size() && pieces[i + 1].counts)) {
       changed = pieces;
       changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(i), pieces[i]);
-      take("insertion", joined(changed));
+      take("duplication", joined(changed));
     }
     changed = pieces;
     changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(i), foreign);
@@ -73,8 +74,7 @@ inline void restructured(const std::vector<Piece>& pieces, const Piece& foreign,
 
 }  // namespace detail
 
-// `stride` thins out the changed bytes of an event's words; digests, PCRs and types are changed byte by byte.
-inline void event_log_mutants(std::span<const std::uint8_t> log, std::size_t stride, const TakeMutant& take) {
+inline void event_log_mutants(std::span<const std::uint8_t> log, const TakeMutant& take) {
   const vtpm::EventLog parsed = vtpm::EventLog::parse(log);
   std::vector<detail::Piece> pieces;
   const auto events = parsed.events();
@@ -90,41 +90,37 @@ inline void event_log_mutants(std::span<const std::uint8_t> log, std::size_t str
   }
   foreign.bytes[4 + 4 + 4 + 2] ^= 0x55;  // another digest
   detail::restructured(pieces, foreign, false, take);
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    if (!pieces[i].counts) continue;
-    const std::size_t words = pieces[i].bytes.size() - events[i].data.size();
-    for (std::size_t at = 0; at < pieces[i].bytes.size(); at += at < words ? 1 : stride) {
-      LogBytes changed(log.begin(), log.end());
-      changed[events[i].offset + at] ^= 0x01;
-      take("edit", changed);
-    }
-  }
 }
 
 // A binary IMA log; only its first `upto` entries, those that a quote covers, are changed.
 inline void ima_log_mutants(std::span<const std::uint8_t> log, std::size_t upto, const TakeMutant& take) {
   const vtpm::ImaLog parsed = vtpm::ImaLog::parse(log);
   std::vector<detail::Piece> pieces;
-  std::vector<std::size_t> starts;
   std::size_t at = 0;
   for (const vtpm::ImaEntry& entry : parsed.entries()) {
-    const std::size_t size = 4 + 20 + 4 + entry.shape->name.size() + 4 + entry.data.size();
-    starts.push_back(at);
+    const std::size_t size = entry.recorded_size();
     pieces.push_back({LogBytes(log.begin() + static_cast<std::ptrdiff_t>(at),
                                log.begin() + static_cast<std::ptrdiff_t>(at + size)),
-                      entry.pcr, starts.size() <= upto});
+                      entry.pcr, pieces.size() < upto});
     at += size;
   }
   detail::Piece foreign = pieces.back();
   foreign.bytes[4] ^= 0x55;
   detail::restructured(pieces, foreign, true, take);
-  for (std::size_t i = 0; i < std::min(upto, pieces.size()); ++i) {
-    const bool violation = parsed.entries()[i].violation();
-    const std::size_t covered = violation ? 4 + 20 : pieces[i].bytes.size();
-    for (std::size_t byte = 0; byte < covered; ++byte) {
-      LogBytes changed(log.begin(), log.end());
-      changed[starts[i] + byte] ^= 0x01;
-      take("edit", changed);
+}
+
+// What takes a log with one bit changed, and what covers that bit. `stride` thins out the bits of large logs.
+using TakeFlip = std::function<void(const vtpm::CoverRange&, std::size_t at, const LogBytes&)>;
+inline void flips(std::span<const std::uint8_t> log, std::span<const vtpm::CoverRange> ranges,
+                  std::size_t stride, const TakeFlip& take) {
+  LogBytes changed(log.begin(), log.end());
+  std::size_t next = 0;
+  for (const vtpm::CoverRange& range : ranges) {
+    for (; next < 8 * (range.at + range.size); next += stride) {
+      const auto bit = static_cast<std::uint8_t>(1u << (next % 8));
+      changed[next / 8] ^= bit;
+      take(range, next / 8, changed);
+      changed[next / 8] ^= bit;
     }
   }
 }

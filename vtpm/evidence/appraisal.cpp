@@ -176,8 +176,11 @@ void Appraiser::read_key() {
 void Appraiser::read_logs() {
   if (!evidence_.event_log.empty())
     log_ = read<EventLog>(log_fault_, [&] { return EventLog::parse(evidence_.event_log); });
-  if (!evidence_.ima_log.empty())
-    ima_ = read<ImaLog>(ima_fault_, [&] { return ImaLog::parse(evidence_.ima_log); });
+  if (!evidence_.ima_log.empty()) {
+    ima_ = ImaLog::parse_beginning(evidence_.ima_log);
+    ima_fault_ = ima_->fault();
+    if (ima_->entries().empty()) ima_.reset();
+  }
   if (log_) banks_ = log_->replay();
   believed_ = ima_ ? ima_->entries().size() : 0;
 }

@@ -6,11 +6,15 @@
 // A quote may be older than its IMA log: the longest prefix that leads to the quoted PCR is believed, entries after it are not
 // looked at and counted as such. Nothing is skipped in silence: `results` says of each check what became of it.
 //
+// A byte that nothing signs (docs/untrusted_bytes.md) decides nothing: what a boot event calls itself is for people, the stage that it
+// is follows from its digest where the references know it.
+//
 // Invariant  trusted: every check passed, was switched off, or does not apply to what was asked for (results say which);
 //            incomplete: evidence is missing; untrusted: evidence contradicts.
 // Cost       the signature (70 us), one hash per log entry and bank, one look-up per event and entry. tests/bench/evidence_bench.cpp
 // Threads    may run concurrently when the ReferenceLookup may.
-// Leaves out incremental appraisal: the whole log each time; IMA file signatures; evidence of TPM 1.2 (Quote reads its quotes).
+// Leaves out IMA file signatures; evidence of TPM 1.2 (Quote reads its quotes). The whole log each time: incremental.hpp goes on
+//            from where an appraisal ended.
 // Source     RFC 9683 (remote integrity verification of network devices); Sailer et al., USENIX Security 2004.
 #pragma once
 
@@ -75,13 +79,16 @@ class ReferenceLookup {
     Kind kind;
     std::uint32_t pcr;
     std::uint32_t type;     // boot: the event's type; UNTRUSTED, as are the name and the data
-    std::string_view name;  // boot: event_name(); else the path or label
+    std::string_view name;  // boot: event_name(), UNTRUSTED; else the path or label, under the template hash
     std::uint16_t alg;      // of the digest
     std::span<const std::uint8_t> digest;
     std::span<const std::uint8_t> data;  // boot: what the event says of itself
   };
   virtual ~ReferenceLookup() = default;
   virtual Standing look_up(const Item& item) const = 0;
+  // Under which name is this digest known? The name of a boot event is UNTRUSTED, and this is not: the stages of `chain` are found
+  // by it. Nothing where a store cannot say; then the event's own word counts, as far as look_up() lets it.
+  virtual std::optional<std::string> known_as(const Item&) const { return std::nullopt; }
   // One good digest for what this item claims to be, in hex, for the report; empty when there is none.
   virtual std::string expected(const Item&) const { return {}; }
   // What is said about the digest, for the report: names of weaknesses, what replaced it; empty when there is nothing.
@@ -89,6 +96,9 @@ class ReferenceLookup {
   // Changes whenever an answer may: what was looked up under another one has to be looked up again.
   virtual std::uint64_t generation() const { return 0; }
 };
+
+// What an entry of the IMA log is looked up as. Views into the entry.
+ReferenceLookup::Item item_of(const ImaEntry& entry);
 
 // Which checks are made. All of them, unless a study takes one away.
 class Checks {
@@ -104,6 +114,14 @@ class Checks {
   std::bitset<kAppraisalChecks> on_;
 };
 
+// How a UEFI firmware's last two events, the end of its boot services, are held to: they are extended into PCR 5, and some
+// firmware does not log them.
+enum class ExitBootServices : std::uint8_t {
+  either,      // in the log or not at all; extended and not logged: the log does not lead to PCR 5
+  logged,      // both must be in the log, as they are at the end of a boot that succeeded
+  gap_allowed  // as `either`, and a PCR 5 that they explain without being logged is believed
+};
+
 // What the asker wants to see.
 struct Expectations {
   std::optional<PublicKey> key;           // the enrolled one; without it nothing can be trusted
@@ -113,6 +131,13 @@ struct Expectations {
   PcrValues pcrs;                         // values that must be there
   ImaFill ima_fill = ImaFill::rehash;
   std::uint32_t ima_pcr = 10;
+  bool separators =
+      false;  // must PCRs 0 to 7, as far as they are covered, each have one? A second one is refused in any case
+  bool hashed_words =
+      false;  // must variables, GPT events and CRTM versions hold what was measured? Some firmware measures less
+  std::optional<std::uint8_t> startup_locality;
+  std::optional<bool> secure_boot;
+  ExitBootServices exit_boot_services = ExitBootServices::either;
 };
 
 struct Appraisal {

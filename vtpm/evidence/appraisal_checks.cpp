@@ -53,6 +53,8 @@ void Appraiser::check_nonce() {
   verdict ? pass() : fail(verdict);
 }
 
+void Appraiser::check_continuity() { not_applicable("the whole evidence is appraised"); }
+
 void Appraiser::check_pcr_selection() {
   if (!quote_) return not_applicable(kNoQuote);
   if (expect_.selection.empty()) return not_applicable("no PCR is asked for");
@@ -99,10 +101,15 @@ bool Appraiser::compare_banks() {
       const bool left_to_ima = pcr == expect_.ima_pcr && !led->touched(pcr) &&
                                (ima_ || !evidence_.ima_log.empty() || expect_.ima_log);
       if (left_to_ima || led->value(pcr) == held) continue;
+      const bool gap = pcr == kBootServicesPcr && boot_services_explain(bank, held);
+      if (gap && expect_.exit_boot_services == ExitBootServices::gap_allowed) continue;
       out_.bank = bank;
       out_.pcr = pcr;
       fail(at(bank, pcr), to_hex(led->value(pcr).view()), to_hex(held.view()),
-           led->touched(pcr)
+           gap ? fmt::format(
+                     "the end of the boot services was extended into {}, and the event log does not say so",
+                     at(bank, pcr))
+           : led->touched(pcr)
                ? fmt::format("the event log leads to another value of {} than the machine's", at(bank, pcr))
                : fmt::format("{} was extended, and no event of the log says so", at(bank, pcr)));
       return false;
@@ -136,8 +143,9 @@ void Appraiser::check_ima_log() {
   if (!prefix) {
     return fail(at(*bank, pcr), to_hex(ima_->replay(*bank, SIZE_MAX, expect_.ima_fill, pcr).view()),
                 to_hex(held.view()),
-                fmt::format("no prefix of the IMA log's {} entries leads to {}", ima_->entries().size(),
-                            at(*bank, pcr)));
+                !ima_fault_.empty() ? ima_fault_
+                                    : fmt::format("no prefix of the IMA log's {} entries leads to {}",
+                                                  ima_->entries().size(), at(*bank, pcr)));
   }
   for (const auto& [other, values] : values_) {
     const auto found = values.find(pcr);

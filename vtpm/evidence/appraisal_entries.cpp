@@ -20,17 +20,25 @@ const LogDigest* digest_in(const LogEvent& event, HashAlg bank) {
   return found == event.digests.end() ? nullptr : &*found;
 }
 
-// Four bytes, all zero or all one, and the digest is theirs: it says nothing that could be good or bad.
-bool plain_separator(const LogEvent& event, HashAlg bank, const Digest& digest) {
-  const auto all = [&](std::uint8_t v) {
-    return std::all_of(event.data.begin(), event.data.end(), [v](std::uint8_t b) { return b == v; });
-  };
-  constexpr std::uint32_t kSeparator = 4;
-  return event.type == kSeparator && event.data.size() == 4 && (all(0) || all(0xff)) &&
-         digest == hash(bank, {event.data});
+// The digest of four bytes, all zero or all one, which ends the firmware's part of a PCR: it says nothing that could be good or bad,
+// whatever the event calls itself.
+bool plain_separator(HashAlg bank, const Digest& digest) {
+  return digest == separator_digest(bank, 0) || digest == separator_digest(bank, 0xff);
 }
 
 }  // namespace
+
+ReferenceLookup::Item item_of(const ImaEntry& entry) {
+  const bool buffer = entry.shape->fields.back() == ImaField::buf;
+  const auto alg = hash_by_name(entry.algorithm());
+  return {buffer ? ReferenceLookup::Kind::buffer : ReferenceLookup::Kind::file,
+          entry.pcr,
+          0,
+          entry.path(),
+          alg ? static_cast<std::uint16_t>(*alg) : std::uint16_t{0},
+          entry.digest(),
+          {}};
+}
 
 void Appraiser::check_ima_entry() {
   if (!ima_) return not_applicable(kNoIma);
@@ -51,20 +59,28 @@ void Appraiser::check_boot_aggregate() {
     return fail("boot_aggregate", "", "", "the IMA log does not begin with one that the quote covers");
   const auto bank = hash_by_name(first->algorithm());
   if (!bank) return lack(fmt::format("the boot aggregate is a {}, which is not known", first->algorithm()));
-  PcrBank boot(*bank);
-  std::vector<std::uint8_t> all;
-  for (std::uint32_t pcr = 0; pcr < boot_aggregate_pcrs(*bank); ++pcr) {
-    // What the quote does not cover the log may say: a match of the hash is a match all the same.
-    auto held = value(*bank, pcr);
-    if (const PcrBank* led = replayed(*bank); !held && led) held = led->value(pcr);
-    if (!held)
-      return lack(fmt::format("the boot aggregate is over bank {}, of which PCR {} is not known",
-                              to_text(*bank), pcr));
-    all.insert(all.end(), held->view().begin(), held->view().end());
+  if (std::all_of(first->digest().begin(), first->digest().end(), [](std::uint8_t b) { return b == 0; }))
+    return fail("boot_aggregate", "", to_hex(first->digest()),
+                "the kernel found no TPM when it began its log");
+  // As many PCRs as some kernel takes: one of the rows for this algorithm must give the digest.
+  Digest wanted;
+  for (const BootAggregateRule& rule : boot_aggregate_rules()) {
+    if (rule.sha1 != (*bank == HashAlg::sha1)) continue;
+    std::vector<std::uint8_t> all;
+    for (std::uint32_t pcr = 0; pcr < rule.pcrs; ++pcr) {
+      // What the quote does not cover the log may say: a match of the hash is a match all the same.
+      auto held = value(*bank, pcr);
+      if (const PcrBank* led = replayed(*bank); !held && led) held = led->value(pcr);
+      if (!held)
+        return lack(fmt::format("the boot aggregate is over bank {}, of which PCR {} is not known",
+                                to_text(*bank), pcr));
+      all.insert(all.end(), held->view().begin(), held->view().end());
+    }
+    wanted = hash(*bank, {all});
+    if (std::equal(wanted.view().begin(), wanted.view().end(), first->digest().begin(),
+                   first->digest().end()))
+      return pass();
   }
-  const Digest wanted = hash(*bank, {all});
-  if (std::equal(wanted.view().begin(), wanted.view().end(), first->digest().begin(), first->digest().end()))
-    return pass();
   out_.bank = bank;
   fail("boot_aggregate", to_hex(wanted.view()), to_hex(first->digest()),
        "the IMA log was begun after another boot");
@@ -86,8 +102,17 @@ void Appraiser::check_chain() {
   if (!log_) return lack("there is no event log to find the stages in");
   auto next = expect_.chain.begin();
   for (const LogEvent& event : log_->events()) {
-    if (event.type == kNoAction || !bank_for(event.pcr)) continue;
-    if (next != expect_.chain.end() && event_name(event) == *next) ++next;
+    if (event.type == kNoAction || next == expect_.chain.end()) continue;
+    const auto bank = bank_for(event.pcr);
+    const LogDigest* digest = bank ? digest_in(event, *bank) : nullptr;
+    if (!digest) continue;
+    const std::string name = event_name(event);
+    std::optional<std::string> known;
+    if (references_) {
+      known = references_->known_as({ReferenceLookup::Kind::boot, event.pcr, event.type, name, digest->alg,
+                                     digest->value.view(), event.data});
+    }
+    if (known.value_or(name) == *next) ++next;
   }
   if (next == expect_.chain.end()) return pass();
   const auto position = next - expect_.chain.begin();
@@ -118,7 +143,7 @@ void Appraiser::look_up_events() {
       ++out_.events_beyond;
       continue;
     }
-    if (plain_separator(event, *bank, digest->value)) continue;
+    if (plain_separator(*bank, digest->value)) continue;
     ++out_.events_checked;
     const std::string name = event_name(event);
     judge({Item{ReferenceLookup::Kind::boot, event.pcr, event.type, name, digest->alg, digest->value.view(),
@@ -133,15 +158,8 @@ void Appraiser::look_up_entries() {
     const ImaEntry& entry = ima_->entries()[i];
     if (entry.violation() || &entry == ima_->boot_aggregate()) continue;
     ++out_.entries_checked;
-    const bool buffer = entry.shape->fields.back() == ImaField::buf;
-    const auto alg = hash_by_name(entry.algorithm());
-    const Item item{buffer ? ReferenceLookup::Kind::buffer : ReferenceLookup::Kind::file,
-                    entry.pcr,
-                    0,
-                    entry.path(),
-                    alg ? static_cast<std::uint16_t>(*alg) : std::uint16_t{0},
-                    entry.digest(),
-                    {}};
+    const Item item = item_of(entry);
+    const bool buffer = item.kind == ReferenceLookup::Kind::buffer;
     judge(item, buffer ? "buffer" : "file");
   }
 }

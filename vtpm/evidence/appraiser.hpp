@@ -38,6 +38,8 @@ class Appraiser {
   void read_key();
   void take_pcrs();
   bool find_prefix_in_digest();
+  const char* without_believed_log() const;
+  bool boot_services_explain(HashAlg bank, const Digest& held) const;
   bool compare_banks();
   const PcrBank* replayed(HashAlg bank) const;
   std::optional<Digest> value(HashAlg bank, std::uint32_t pcr) const;

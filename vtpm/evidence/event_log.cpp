@@ -112,7 +112,8 @@ bool is_padding(Bytes rest) {
 LogEvent read_first_event(Reader& in) {
   try {
     LogEvent first = read_sha1_event(in);
-    if (first.pcr < PcrBank::kCount) return first;
+    if (first.pcr < PcrBank::kCount || (first.type == kNoAction && starts_with(first.data, kAgileHeader)))
+      return first;
   } catch (const sim::InputError&) {
     // What does not even hold one event is no log at all.
   }

@@ -7,11 +7,12 @@
 // Invariant  a log that parse() accepts can be replayed in each of its banks; padding aside, each byte belongs to one event.
 // Cost       one pass, one allocation per event; replay() one hash per digest. Memory is bounded by the input's size.
 // Threads    const members may run concurrently.
-// Leaves out what the events mean (Secure Boot variables, boot loaders), and the known ExitBootServices gap: strict replay.
+// Leaves out what boot loaders mean by their events; the known ExitBootServices gap: strict replay (see appraisal.hpp).
 // Source     TCG PC Client Platform Firmware Profile 1.05 §10; TCG PC Client Implementation for BIOS 1.21 §11.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,13 +34,30 @@ struct LogDigest {
 
 struct LogEvent {
   std::uint32_t pcr = 0;   // believed once replay matches (not for EV_NO_ACTION)
-  std::uint32_t type = 0;  // UNTRUSTED: no digest covers it
+  std::uint32_t type = 0;  // UNTRUSTED: no digest covers it; whether it is EV_NO_ACTION shows in the replay
   std::vector<LogDigest>
       digests;  // believed once replay matches (not for EV_NO_ACTION); in the header's order
   std::vector<std::uint8_t>
       data;                // UNTRUSTED: covered only where the type says that the digest is this data's hash
   std::size_t offset = 0;  // where it begins in the log
 };
+
+// The digest of a separator: four bytes, each 0 (or 0xff, which some firmware writes).
+const Digest& separator_digest(HashAlg bank, std::uint8_t byte);
+// What UEFI firmware measures into PCR 5 when the boot services end well, in this order.
+inline constexpr std::string_view kExitBootServices[] = {"Exit Boot Services Invocation",
+                                                         "Exit Boot Services Returned with Success"};
+inline constexpr std::uint32_t kBootServicesPcr = 5, kSecureBootPcr = 7;
+// Is each digest of the event that we can compute the hash of its data? Then the data are what was measured.
+bool says_what_was_measured(const LogEvent& event);
+// Must it be, for an event of this type? Always: separators, EFI actions; firmware is not of one mind about variables, GPT
+// events and CRTM versions, which come with `all`.
+bool must_say_what_was_measured(std::uint32_t type, bool all) noexcept;
+// The global UEFI variable SecureBoot, if the event is about it: its value. UNTRUSTED unless says_what_was_measured().
+struct SecureBootVariable {
+  std::optional<bool> on;  // nothing when the value is not one byte of 0 or 1
+};
+std::optional<SecureBootVariable> secure_boot_variable(const LogEvent& event);
 
 // What an event calls itself, for people and for look-ups: its text (ASCII or UTF-16), the UEFI variable it is about, or
 // "EV_… of 32 bytes". UNTRUSTED as the data are, and printable whatever they hold.

@@ -59,8 +59,9 @@ ImaEntry read_binary_entry(Reader& in) {
                                      sim::Severity::error});
 }
 
-// What the kernel extends for an entry.
-Digest extended(const ImaEntry& entry, HashAlg bank, ImaFill fill) {
+}  // namespace
+
+Digest extended_by(const ImaEntry& entry, HashAlg bank, ImaFill fill) {
   if (entry.violation()) return Digest::filled(bank, 0xff);
   if (bank == HashAlg::sha1) return entry.template_hash;
   if (fill == ImaFill::rehash) return hash(bank, {entry.data});
@@ -69,20 +70,39 @@ Digest extended(const ImaEntry& entry, HashAlg bank, ImaFill fill) {
   return padded;
 }
 
-}  // namespace
+std::size_t ImaEntry::recorded_size() const noexcept {
+  const bool legacy = shape->fields.front() == ImaField::d;
+  return 4 + 20 + 4 + shape->name.size() + (legacy ? 20 + 4 + path().size() : 4 + data.size());
+}
 
 ImaLog ImaLog::parse(Bytes bytes) {
-  if (bytes.empty()) refuse_foreign("the log is empty");
   ImaLog log;
-  log.ascii_ = bytes[0] == ' ' || (bytes[0] >= '0' && bytes[0] <= '9');
-  if (log.ascii_) {
+  log.read(bytes);
+  return log;
+}
+
+ImaLog ImaLog::parse_beginning(Bytes bytes) {
+  ImaLog log;
+  try {
+    log.read(bytes);
+  } catch (const sim::InputError& error) {
+    const sim::Finding& finding = error.findings().front();
+    log.fault_ = finding.where + ": " + finding.message;
+  }
+  return log;
+}
+
+void ImaLog::read(Bytes bytes) {
+  if (bytes.empty()) refuse_foreign("the log is empty");
+  ascii_ = bytes[0] == ' ' || (bytes[0] >= '0' && bytes[0] <= '9');
+  if (ascii_) {
     std::string_view rest = text_in(bytes);
     for (std::size_t number = 1; !rest.empty(); ++number) {
       const auto end = rest.find('\n');
-      log.entries_.push_back(parse_ima_line(rest.substr(0, end), number));
+      entries_.push_back(parse_ima_line(rest.substr(0, end), number));
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     }
-    return log;
+    return;
   }
   // A binary log's first four bytes are a PCR's number.
   if (bytes[0] >= PcrBank::kCount || bytes.size() < 4 || bytes[1] || bytes[2] || bytes[3]) {
@@ -90,16 +110,15 @@ ImaLog ImaLog::parse(Bytes bytes) {
   }
   Reader in(bytes, "IMA log");
   while (!in.done()) {
-    in.begin("entry", log.entries_.size());
-    log.entries_.push_back(read_binary_entry(in));
+    in.begin("entry", entries_.size());
+    entries_.push_back(read_binary_entry(in));
   }
-  return log;
 }
 
 Digest ImaLog::replay(HashAlg bank, std::size_t upto, ImaFill fill, std::uint32_t pcr) const {
   PcrBank pcrs(bank);
   for (std::size_t i = 0; i < std::min(upto, entries_.size()); ++i) {
-    if (entries_[i].pcr == pcr) pcrs.extend(pcr, extended(entries_[i], bank, fill).view());
+    if (entries_[i].pcr == pcr) pcrs.extend(pcr, extended_by(entries_[i], bank, fill).view());
   }
   return pcrs.value(pcr);
 }
@@ -109,7 +128,7 @@ std::vector<Digest> ImaLog::replays(HashAlg bank, ImaFill fill, std::uint32_t pc
   std::vector<Digest> out{pcrs.value(pcr)};
   out.reserve(entries_.size() + 1);
   for (const ImaEntry& entry : entries_) {
-    if (entry.pcr == pcr) pcrs.extend(pcr, extended(entry, bank, fill).view());
+    if (entry.pcr == pcr) pcrs.extend(pcr, extended_by(entry, bank, fill).view());
     out.push_back(pcrs.value(pcr));
   }
   return out;
@@ -121,7 +140,7 @@ std::optional<std::size_t> ImaLog::prefix_for(HashAlg bank, const Digest& value,
   if (pcrs.value(pcr) == value) return 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].pcr != pcr) continue;
-    pcrs.extend(pcr, extended(entries_[i], bank, fill).view());
+    pcrs.extend(pcr, extended_by(entries_[i], bank, fill).view());
     if (pcrs.value(pcr) == value) return i + 1;
   }
   return std::nullopt;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -57,6 +58,7 @@ struct ImaEntry {
 
   // The kernel could not say what was read (opened for writing meanwhile): zero in the log, all ones into the PCR.
   bool violation() const noexcept { return template_hash.all(0); }
+  std::size_t recorded_size() const noexcept;  // bytes of the entry in the binary log
   bool hash_matches() const;  // template_hash == SHA-1(data); false for a violation, which has none
 };
 
@@ -64,11 +66,19 @@ struct ImaEntry {
 // algorithm), or the SHA-1 template hash with zeros after it.
 enum class ImaFill : std::uint8_t { rehash, padded_sha1 };
 
+// What this entry extends a bank with: all ones for a violation.
+Digest extended_by(const ImaEntry& entry, HashAlg bank, ImaFill fill);
+
 class ImaLog {
  public:
   // Throws InputError: TVD-502 truncated, TVD-505 PCR, TVD-511 not a log, TVD-512 template, TVD-513 field, TVD-514 signature.
   // An ASCII log prints spaces in names as `_`: they come back where the template hash says so.
   static ImaLog parse(std::span<const std::uint8_t> bytes);
+
+  // As many entries as can be read from the beginning, and in fault() why the next cannot: what comes after the last entry that a
+  // quote covers is nobody's word, and must not decide. Never throws.
+  static ImaLog parse_beginning(std::span<const std::uint8_t> bytes);
+  const std::string& fault() const noexcept { return fault_; }
 
   bool ascii() const noexcept { return ascii_; }
   std::span<const ImaEntry> entries() const noexcept { return entries_; }
@@ -87,8 +97,11 @@ class ImaLog {
   const ImaEntry* boot_aggregate() const noexcept;
 
  private:
+  void read(std::span<const std::uint8_t> bytes);
+
   bool ascii_ = false;
   std::vector<ImaEntry> entries_;
+  std::string fault_;
 };
 
 }  // namespace tvdsim::vtpm

@@ -35,6 +35,15 @@ bool PcrBank::touched(std::uint32_t pcr) const {
   return (touched_ >> pcr & 1) != 0;
 }
 
+std::span<const BootAggregateRule> boot_aggregate_rules() noexcept {
+  static constexpr BootAggregateRule kRows[] = {
+#define BOOT_AGGREGATE(sha1, pcrs, kernels) {sha1, pcrs, kernels},
+#include "vtpm/evidence/boot_aggregates.def"
+#undef BOOT_AGGREGATE
+  };
+  return kRows;
+}
+
 Digest boot_aggregate(const PcrBank& bank) {
   std::vector<std::uint8_t> all;
   for (std::uint32_t pcr = 0; pcr < boot_aggregate_pcrs(bank.alg()); ++pcr) {

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "vtpm/evidence/digest.hpp"
 
@@ -40,7 +41,14 @@ class PcrBank {
   std::array<Digest, kCount> values_;
 };
 
-// How many PCRs, from 0, the boot aggregate of this bank covers.
+// How many PCRs, from 0, the boot aggregate of a kernel covers: the rows of boot_aggregates.def.
+struct BootAggregateRule {
+  bool sha1;
+  std::uint32_t pcrs;
+  std::string_view kernels;
+};
+std::span<const BootAggregateRule> boot_aggregate_rules() noexcept;
+// How many of them a kernel of today covers in this bank.
 constexpr std::uint32_t boot_aggregate_pcrs(HashAlg alg) noexcept { return alg == HashAlg::sha1 ? 8 : 10; }
 // What IMA records first: the hash of PCRs 0 to 7 for SHA-1, 0 to 9 for the others, in the bank's own algorithm.
 Digest boot_aggregate(const PcrBank& bank);

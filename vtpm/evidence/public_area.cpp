@@ -27,7 +27,7 @@ constexpr Curve kCurves[] = {
 
 constexpr std::string_view kForms = "PEM, TPM2B_PUBLIC, TPMT_PUBLIC or TPM_PUBKEY";
 
-std::vector<std::uint8_t> copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+std::vector<std::uint8_t> bytes_in(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 // TPMT_SYM_DEF_OBJECT: an attestation key has none; a storage key has a cipher.
 void skip_symmetric(Reader& in) {
@@ -52,7 +52,7 @@ void read_rsa(PublicArea& out, Reader& in) {
   const std::uint16_t bits = in.be16("the key's bits");
   const std::uint32_t exponent = in.be32("the exponent");
   out.exponent = exponent ? exponent : 65537;
-  out.modulus = copy(in.tpm2b(kLongestModulus, "the modulus"));
+  out.modulus = bytes_in(in.tpm2b(kLongestModulus, "the modulus"));
   if (out.modulus.size() * 8 != bits) {
     in.refuse("TVD-527", fmt::format("the key says it has {} bits and its modulus has {}", bits,
                                      8 * out.modulus.size()));
@@ -71,8 +71,8 @@ void read_ecc(PublicArea& out, Reader& in) {
   }
   out.curve = curve->name;
   out.curve_bytes = curve->bytes;
-  out.x = copy(in.tpm2b(curve->bytes, "the point's x"));
-  out.y = copy(in.tpm2b(curve->bytes, "the point's y"));
+  out.x = bytes_in(in.tpm2b(curve->bytes, "the point's x"));
+  out.y = bytes_in(in.tpm2b(curve->bytes, "the point's y"));
 }
 
 PublicArea read_tpm20(Bytes bytes) {
@@ -116,7 +116,7 @@ PublicArea read_tpm12(Bytes bytes) {
   if (size > kLongestModulus || size * 8 != bits) {
     in.refuse("TVD-527", fmt::format("the key says it has {} bits and its modulus has {} bytes", bits, size));
   }
-  out.modulus = copy(in.take(size, "the modulus"));
+  out.modulus = bytes_in(in.take(size, "the modulus"));
   if (!in.done()) in.refuse("TVD-526", fmt::format("{} bytes follow the key", in.rest().size()));
   return out;
 }

@@ -1,15 +1,11 @@
 #include "vtpm/evidence/quote.hpp"
 
 #include <fmt/format.h>
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "sim/base/error.hpp"
-#include "vtpm/evidence/openssl_errors.hpp"
+#include "vtpm/evidence/prepared_key.hpp"
 #include "vtpm/evidence/reader.hpp"
 #include "vtpm/evidence/writer.hpp"
 
@@ -19,48 +15,7 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 using Buffer = std::vector<std::uint8_t>;
 
-struct FreeSignature {
-  void operator()(ECDSA_SIG* s) const noexcept { ECDSA_SIG_free(s); }
-};
-struct FreeContext {
-  void operator()(EVP_MD_CTX* c) const noexcept { EVP_MD_CTX_free(c); }
-};
-
-Buffer copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
-
-// ECDSA as OpenSSL wants it: DER of r and s.
-Buffer der_of(const QuoteSignature& signature) {
-  BIGNUM* r = BN_bin2bn(signature.r.data(), static_cast<int>(signature.r.size()), nullptr);
-  BIGNUM* s = BN_bin2bn(signature.s.data(), static_cast<int>(signature.s.size()), nullptr);
-  const std::unique_ptr<ECDSA_SIG, FreeSignature> both(ECDSA_SIG_new());
-  TVDSIM_ASSERT(both && ECDSA_SIG_set0(both.get(), r, s) == 1, "OpenSSL keeps two numbers");
-  unsigned char* der = nullptr;
-  const int size = i2d_ECDSA_SIG(both.get(), &der);
-  TVDSIM_ASSERT(size > 0, "OpenSSL writes two numbers");
-  const Buffer out(der, der + size);
-  OPENSSL_free(der);
-  return out;
-}
-
-bool verifies(const PublicKey& key, const QuoteSignature& signature, Bytes message) {
-  const QuietErrors quiet;
-  const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
-  EVP_PKEY_CTX* scheme = nullptr;
-  auto* handle =
-      const_cast<EVP_PKEY*>(key.handle());  // OpenSSL counts references in it and changes nothing else
-  const std::string name(to_text(signature.hash));
-  if (!context ||
-      EVP_DigestVerifyInit_ex(context.get(), &scheme, name.c_str(), nullptr, nullptr, handle, nullptr) != 1)
-    return false;
-  if (signature.scheme == SignatureScheme::rsapss) {
-    // TPMs fill the salt up to what fits, or to the hash's size (FIPS): the signature tells.
-    if (EVP_PKEY_CTX_set_rsa_padding(scheme, RSA_PKCS1_PSS_PADDING) != 1 ||
-        EVP_PKEY_CTX_set_rsa_pss_saltlen(scheme, RSA_PSS_SALTLEN_AUTO) != 1)
-      return false;
-  }
-  const Buffer bytes = signature.scheme == SignatureScheme::ecdsa ? der_of(signature) : signature.rsa;
-  return EVP_DigestVerify(context.get(), bytes.data(), bytes.size(), message.data(), message.size()) == 1;
-}
+Buffer kept(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 QuoteVerdict fault(QuoteReason reason, std::string detail) {
   QuoteVerdict out;
@@ -93,6 +48,40 @@ Buffer composite_of(const std::map<std::uint32_t, Digest>& values, std::size_t s
 constexpr std::size_t kInfoSize = 48;
 constexpr std::uint8_t kInfoStart[] = {1, 1, 0, 0, 'Q', 'U', 'O', 'T'};
 
+// TPM_QUOTE_INFO2: tag, "QUT2", the nonce, then TPM_PCR_INFO_SHORT: the selection, the locality, the hash over the PCRs. After it
+// TPM_CAP_VERSION_INFO, if the TPM was asked to add it: all of it is under the signature.
+constexpr std::uint8_t kInfo2Start[] = {0, 0x36, 'Q', 'U', 'T', '2'};
+
+bool is_info2(Bytes bytes) {
+  return bytes.size() >= std::size(kInfo2Start) &&
+         std::equal(std::begin(kInfo2Start), std::end(kInfo2Start), bytes.begin());
+}
+
+std::uint8_t read_info2(Bytes bytes, QuoteStatement& said) {
+  Reader in(bytes, "quote", "TVD-522");
+  in.take(std::size(kInfo2Start), "the tag");
+  const Bytes nonce = in.take(20, "the nonce");
+  said.extra_data = Buffer(nonce.begin(), nonce.end());
+  PcrSelection covered{HashAlg::sha1, 0, 0};
+  const std::uint16_t size = in.be16("the selection's size");
+  if (size < 1 || size > 3) in.refuse("TVD-523", fmt::format("a selection of {} bytes", size), "1 to 3");
+  covered.size = static_cast<std::uint8_t>(size);
+  const Bytes bits = in.take(size, "the selection");
+  for (std::size_t i = 0; i < bits.size(); ++i) covered.mask |= std::uint32_t{bits[i]} << (8 * i);
+  said.selection.push_back(covered);
+  const std::uint8_t locality = in.u8("the locality");
+  if (locality > 0x1f)
+    in.refuse("TVD-521", fmt::format("the localities are {:#04x}", locality), "bits 0 to 4");
+  said.pcr_digest = Digest(in.take(20, "the hash over the PCRs"));
+  if (in.done()) return locality;
+  if (in.be16("the version's tag") != 0x0030)
+    in.refuse("TVD-522", "what follows the quote is not TPM_CAP_VERSION_INFO");
+  in.take(4 + 2 + 1 + 4, "the version");
+  in.take(in.be16("the vendor's size"), "the vendor's information");
+  if (!in.done()) in.refuse("TVD-522", fmt::format("{} bytes follow the quote", in.rest().size()));
+  return locality;
+}
+
 // Bank and PCRs of a composite; its values must be as many as it selects.
 PcrSelection read_composite(Bytes bytes) {
   Reader in(bytes, "quote", "TVD-522");
@@ -100,7 +89,7 @@ PcrSelection read_composite(Bytes bytes) {
   const std::uint16_t size = in.be16("the selection's size");
   if (size < 1 || size > 3) {
     in.refuse("TVD-521", "these bytes are neither TPM_QUOTE_INFO nor TPM_PCR_COMPOSITE",
-              "48 bytes with QUOT at byte 4; or a selection of 1 to 3 bytes, then the PCRs");
+              "48 bytes with QUOT at byte 4; QUT2 at byte 2; or a selection of 1 to 3 bytes, then the PCRs");
   }
   out.size = static_cast<std::uint8_t>(size);
   const Bytes bits = in.take(size, "the selection");
@@ -138,7 +127,7 @@ Quote Quote::parse(Bytes attest, Bytes signature) {
   Quote out;
   out.statement_ = read_attest(attest);
   out.signature_ = read_signature(signature);
-  out.signed_ = copy(attest);
+  out.signed_ = kept(attest);
   return out;
 }
 
@@ -149,8 +138,11 @@ Quote Quote::parse_tpm12(Bytes quoted, Bytes signature) {
   if (quoted.size() == kInfoSize &&
       std::equal(std::begin(kInfoStart), std::end(kInfoStart), quoted.begin())) {
     said.pcr_digest = Digest(quoted.subspan(8, 20));
-    said.extra_data = copy(quoted.subspan(28, 20));
-    out.signed_ = copy(quoted);
+    said.extra_data = kept(quoted.subspan(28, 20));
+    out.signed_ = kept(quoted);
+  } else if (is_info2(quoted)) {
+    out.localities_ = read_info2(quoted, said);
+    out.signed_ = kept(quoted);
   } else {
     said.selection.push_back(read_composite(quoted));
     said.pcr_digest = hash(HashAlg::sha1, {quoted});
@@ -164,7 +156,7 @@ Quote Quote::parse_tpm12(Bytes quoted, Bytes signature) {
                      fmt::format("a signature of {} bytes is not TPM 1.2's", signature.size()),
                      "RSA of 1,024 to 4,096 bits, bare", sim::Severity::error});
   }
-  out.signature_ = {SignatureScheme::rsassa, HashAlg::sha1, copy(signature), {}, {}};
+  out.signature_ = {SignatureScheme::rsassa, HashAlg::sha1, kept(signature), {}, {}};
   return out;
 }
 
@@ -184,12 +176,21 @@ QuoteVerdict Quote::check_key(const PublicKey& key) const {
 }
 
 QuoteVerdict Quote::check_signature(const PublicKey& key, Bytes nonce) const {
-  Buffer message = signed_;
+  PreparedKey prepared(key);
+  return check_signature(prepared, nonce);
+}
+
+QuoteVerdict Quote::check_signature(PreparedKey& key, Bytes nonce) const {
+  bool holds = false;
   if (composite_) {
+    Buffer message = signed_;
     const Digest hashed = nonce.size() == 20 ? Digest(nonce) : hash(HashAlg::sha1, {nonce});
     ByteWriter(message).bytes(hashed.view());
+    holds = key.verifies(signature_, message);
+  } else {
+    holds = key.verifies(signature_, signed_);
   }
-  if (verifies(key, signature_, message)) return {};
+  if (holds) return {};
   return fault(QuoteReason::signature, composite_ ? "the key did not sign these PCRs with this nonce"
                                                   : "the key did not sign this quote");
 }
@@ -238,7 +239,7 @@ std::optional<Digest> Quote::digest_of(const PcrValues& pcrs) const {
 }
 
 QuoteVerdict Quote::check_pcrs(const PcrValues& pcrs) const {
-  const bool selection_known = !tpm12_ || composite_;
+  const bool selection_known = !tpm12_ || !statement_.selection.empty();
   for (const auto& [bank, values] : pcrs) {
     for (const auto& [pcr, digest] : values) {
       if (pcr >= PcrBank::kCount || digest.size != digest_size(bank))

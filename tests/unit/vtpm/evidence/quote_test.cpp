@@ -283,6 +283,47 @@ TEST_F(OldQuotes, VerifyFromTheCompositeWhereTheNonceIsUnderTheSignature) {
   }
 }
 
+TEST_F(OldQuotes, OfTheSecondKindVerifyWithAndWithoutTheVersion) {
+  for (const bool versioned : {false, true}) {
+    for (const std::uint8_t size : {std::uint8_t{2}, std::uint8_t{3}}) {
+      make(size);
+      info = {0, 0x36, 'Q', 'U', 'T', '2'};
+      ByteWriter out(info);
+      out.bytes(nonce);
+      out.be16(size);
+      out.bytes(std::span(composite).subspan(2, size));
+      out.u8(1);
+      out.bytes(hash(HashAlg::sha1, {composite}).view());
+      if (versioned) out.bytes(Buffer{0, 0x30, 1, 2, 0, 0, 0, 2, 2, 'I', 'B', 'M', 0, 0, 3, 7, 7, 7});
+      const Quote quote = Quote::parse_tpm12(info, signature());
+      EXPECT_EQ(quote.localities(), 1);
+      EXPECT_TRUE(quote.covers(HashAlg::sha1, 10));
+      EXPECT_TRUE(quote.verify(aik, nonce, pcrs)) << quote.verify(aik, nonce, pcrs).detail;
+      EXPECT_EQ(quote.verify(aik, Buffer(20, 0x5b), pcrs).reason, QuoteReason::nonce);
+      PcrValues other = pcrs;
+      other[HashAlg::sha1].erase(2);
+      EXPECT_EQ(quote.verify(aik, nonce, other).reason, QuoteReason::pcr_selection);
+      other = pcrs;
+      other[HashAlg::sha1][2].bytes[3] ^= 1;
+      EXPECT_EQ(quote.verify(aik, nonce, other).reason, QuoteReason::pcr_digest);
+      const Buffer sig = signature();
+      for (std::size_t bit = 0; bit < 8 * info.size(); ++bit) {
+        Buffer forged = info;
+        forged[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+        QuoteReason reason = QuoteReason::not_a_quote;
+        refusal([&] { reason = Quote::parse_tpm12(forged, sig).verify(aik, nonce, pcrs).reason; });
+        EXPECT_NE(reason, QuoteReason::ok) << bit;
+      }
+      Buffer cut = info;
+      cut.pop_back();
+      EXPECT_EQ(refusal([&] { Quote::parse_tpm12(cut, sig); }), "TVD-522");
+      cut = info;
+      cut.push_back(0);
+      EXPECT_EQ(refusal([&] { Quote::parse_tpm12(cut, sig); }), "TVD-522");
+    }
+  }
+}
+
 TEST_F(OldQuotes, OfOtherShapesAreRefused) {
   const Buffer sig = signature();
   const auto shape = [&](const Buffer& quoted) { return refusal([&] { Quote::parse_tpm12(quoted, sig); }); };
