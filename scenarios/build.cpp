@@ -135,6 +135,9 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.auditor = spec.auditor;
   setup.decision_log = spec.decision_log;
   setup.max_evidence_age = spec.max_evidence_age;
+  setup.reference_signers = spec.reference_signers;
+  setup.reference_approvals = spec.reference_approvals;
+  setup.reference_grace = spec.reference_grace;
   setup.capture = spec.capture == Capture::frames;
   setup.tpm_workers = spec.tpm_workers;
   setup.faults = spec.faults;

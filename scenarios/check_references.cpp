@@ -28,6 +28,12 @@ void check_numbers(CheckContext& context) {
   if (spec.message_latency.ns < 0) bad("message_latency", "a duration is negative.");
   if (spec.max_evidence_age.ns <= 0)
     bad("max_evidence_age", "evidence is too old before it is there.", "\"60 s\"");
+  const std::size_t signers = spec.reference_signers.empty() ? 2 : spec.reference_signers.size();
+  if (spec.reference_approvals == 0 || spec.reference_approvals > signers)
+    bad("reference_approvals",
+        fmt::format("reference_approvals={}: there are {} signers.", spec.reference_approvals, signers),
+        "1, or 2 for the two-person rule");
+  if (spec.reference_grace.ns < 0) bad("reference_grace", "a duration is negative.");
   if (spec.tpm_workers > kMostWorkers)
     bad("tpm_workers", fmt::format("tpm_workers={}: at most {}.", spec.tpm_workers, kMostWorkers));
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) {

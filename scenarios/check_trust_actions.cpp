@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "models/attestation/image.hpp"
 #include "scenarios/check.hpp"
 
 namespace tvdsim::scenarios {
@@ -54,6 +55,36 @@ void check_verifier(CheckContext& context, const Action& action, const std::stri
   context.findings.error("TVD-106", context.at(path + ".verifier"),
                          fmt::format("no verifier service runs on `{}`.", action.verifier),
                          "name the host among `verifiers`");
+}
+
+// What a manifest is about, and what it may say.
+void check_manifest(CheckContext& context, const Action& action, const std::string& path) {
+  check_verifier(context, action, path);
+  const models::SoftwareImage builtin = models::builtin_guest_image();
+  models::ImageSetup known{builtin.name, {}};
+  for (const auto& component : builtin.software) known.software.push_back({component.name, "", ""});
+  if (action.image != builtin.name) {
+    const auto* found = context.refer(context.images, "image", action.image, path + ".image");
+    if (!found) return;
+    known = context.spec.images[*found];
+  }
+  std::vector<std::string> names;
+  for (const auto& component : known.software) names.push_back(component.name);
+  if (!action.path.empty() && std::find(names.begin(), names.end(), action.path) == names.end()) {
+    context.findings.error("TVD-101", context.at(path + ".path"),
+                           fmt::format("image `{}` has no component `{}`.", known.name, action.path),
+                           sim::suggest(action.path, names));
+  }
+  if (action.kind == ActionKind::publish_advisory)
+    check_mode(context, action, path,
+               std::array<std::string_view, 5>{"vulnerable", "malicious", "outdated", "revoked", "good"},
+               "what an advisory says");
+  if (action.kind == ActionKind::publish_advisory && action.text.empty())
+    context.findings.error("TVD-104", context.at(path + ".text"),
+                           "an advisory says which weakness it is about.", "`CVE-2026-0001`");
+  if (action.kind == ActionKind::import_references && !action.mode.empty())
+    check_mode(context, action, path, std::array<std::string_view, 3>{"signed", "unsigned", "altered"},
+               "a way to bring a manifest");
 }
 
 // It can be asked, but nothing can come of it: the verdict says so, and so does the check.
@@ -120,6 +151,11 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
     case ActionKind::attest_host:
       check_verifier(context, action, path);
       check_subject(context, action, path);
+      break;
+    case ActionKind::import_references:
+    case ActionKind::retire_references:
+    case ActionKind::publish_advisory:
+      check_manifest(context, action, path);
       break;
     case ActionKind::run_program:
     case ActionKind::tamper_file:

@@ -77,6 +77,10 @@ struct Spec {
       auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
   bool decision_log = false;  // every host's decisions are kept in a hash-chained log of their own
   sim::Duration max_evidence_age{60'000'000'000};  // older evidence of a host is none
+  std::vector<std::string>
+      reference_signers;                  // whose manifests of reference values count; empty: vendor and cert
+  std::uint32_t reference_approvals = 1;  // so many different signers must bring one
+  sim::Duration reference_grace{0};       // how long what is retired stays good
   Capture capture = Capture::frames;
   std::uint32_t tpm_workers =
       0;  // threads that compute TPM commands; 0: the engine's own. Never changes a result

@@ -124,6 +124,7 @@ template <class Visitor, PartOf<models::ImageSetup> Part>
 void fields(Visitor& v, Part& image) {
   v.required("name", image.name);
   v.parts("software", image.software);
+  v.flag("vouched", image.vouched);
 }
 
 template <class Visitor, PartOf<models::SoftwareSetup> Part>
@@ -249,6 +250,9 @@ void fields(Visitor& v, Part& spec) {
   v.text("auditor", spec.auditor);
   v.flag("decision_log", spec.decision_log);
   v.span("max_evidence_age", spec.max_evidence_age);
+  v.texts("reference_signers", spec.reference_signers);
+  v.count("reference_approvals", spec.reference_approvals);
+  v.span("reference_grace", spec.reference_grace);
   v.choice("capture", spec.capture, kCaptures);
   v.count("tpm_workers", spec.tpm_workers);
   v.parts("faults", spec.faults);
@@ -271,6 +275,8 @@ void action_field(Visitor& v, Part& action, std::string_view name, bool required
   if (name == "principal") return text(action.principal);
   if (name == "path") return text(action.path);
   if (name == "verifier") return text(action.verifier);
+  if (name == "image") return text(action.image);
+  if (name == "signer") return text(action.signer);
   if (name == "tvd") return text(action.tvd);
   if (name == "peer") return text(action.peer);
   if (name == "group") return text(action.group);

@@ -10,14 +10,20 @@ namespace tvdsim::models {
 
 namespace {
 
-std::string cell(const sim::Trace& trace, std::string_view column, std::size_t row) {
-  const auto& columns = sim::table_info(sim::TableId::attestations).columns;
+std::uint64_t number(const sim::Trace& trace, sim::TableId table, std::string_view column, std::size_t row) {
+  const auto& columns = sim::table_info(table).columns;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].name != column) continue;
-    const std::uint64_t value = trace.column(sim::TableId::attestations, i)[row];
-    return std::string(trace.text(sim::TextId{static_cast<std::uint32_t>(value)}));
+    if (columns[i].name == column) return trace.column(table, i)[row];
   }
-  sim::bug("column", "the table of attestations lacks a column", __FILE__, __LINE__);
+  sim::bug("column", "a table lacks a column", __FILE__, __LINE__);
+}
+
+std::string cell(const sim::Trace& trace, sim::TableId table, std::string_view column, std::size_t row) {
+  return std::string(trace.text(sim::TextId{static_cast<std::uint32_t>(number(trace, table, column, row))}));
+}
+
+sim::Time instant(const sim::Trace& trace, sim::TableId table, std::size_t row) {
+  return {static_cast<std::int64_t>(number(trace, table, "time_ns", row))};
 }
 
 }  // namespace
@@ -56,11 +62,30 @@ Action lie_action(sim::Duration at, std::string_view vm, std::string_view mode) 
 }
 
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm) {
-  for (std::size_t row = trace.count(sim::TableId::attestations); row-- > 0;) {
-    if (cell(trace, "subject", row) == vm)
-      return {cell(trace, "verdict", row), cell(trace, "reason", row), cell(trace, "detail", row)};
+  constexpr auto kTable = sim::TableId::attestations;
+  for (std::size_t row = trace.count(kTable); row-- > 0;) {
+    if (cell(trace, kTable, "subject", row) == vm)
+      return {cell(trace, kTable, "verdict", row), cell(trace, kTable, "reason", row),
+              cell(trace, kTable, "detail", row), instant(trace, kTable, row)};
   }
   return {};
+}
+
+ReferenceRow last_reference_change(const sim::Trace& trace) {
+  constexpr auto kTable = sim::TableId::reference_changes;
+  for (std::size_t row = trace.count(kTable); row-- > 0;) {
+    if (cell(trace, kTable, "operation", row) == "import")
+      return {cell(trace, kTable, "importer", row), cell(trace, kTable, "result", row),
+              cell(trace, kTable, "reason", row), instant(trace, kTable, row)};
+  }
+  return {};
+}
+
+Action reference_action(ActionKind kind, sim::Duration at, std::string_view image) {
+  Action action = staged_action(kind, at, "");
+  action.image = image;
+  action.verifier = "v";
+  return action;
 }
 
 bool ran_changed_code(Datacenter& datacenter, std::string_view vm) {

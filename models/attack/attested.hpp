@@ -23,7 +23,16 @@ Action lie_action(sim::Duration at, std::string_view vm, std::string_view mode);
 
 struct AttestedRow {
   std::string verdict, reason, detail;
+  sim::Time at;  // when it was reached
 };
+// The last change of the reference values that somebody brought while the run went on, and what became of it.
+struct ReferenceRow {
+  std::string importer, result, reason;
+  sim::Time at;
+};
+ReferenceRow last_reference_change(const sim::Trace& trace);
+// A manifest or advisory about an image, brought to the verifier.
+Action reference_action(ActionKind kind, sim::Duration at, std::string_view image);
 // The last challenge about this VM; empty texts when there was none.
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm);
 // Ground truth says that the VM ran changed code.

@@ -34,7 +34,13 @@ std::vector<bool> places(const PreparedImage& image, const std::vector<std::stri
 
 Integrity::Integrity(sim::Engine& engine, Truth& truth, sim::MessageBus& bus, Chips& chips,
                      IntegrityWorld& world, IntegritySetup setup)
-    : engine_(engine), truth_(truth), bus_(bus), world_(world), setup_(setup), chips_(chips) {
+    : engine_(engine),
+      truth_(truth),
+      bus_(bus),
+      world_(world),
+      setup_(setup),
+      references_(engine, setup_.references),
+      chips_(chips) {
   stage_kind_ = engine.kind("integrity.stage", sim::Handler::to<&Integrity::on_stage>(*this));
   run_kind_ = engine.kind("integrity.run", sim::Handler::to<&Integrity::on_run>(*this));
 }
@@ -86,7 +92,7 @@ const PreparedImage& Integrity::prepare(SoftwareImage image, std::string_view va
   return *prepared;
 }
 
-void Integrity::vouch(const SoftwareImage& image) { references_.add_image(image); }
+void Integrity::vouch(const SoftwareImage& image) { references_.vouch(image); }
 
 sim::Time Integrity::ready(sim::HostId host) const { return machines_.at(host.value).ready; }
 

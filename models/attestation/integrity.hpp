@@ -22,7 +22,7 @@
 #include "models/attestation/agent.hpp"
 #include "models/attestation/integrity_world.hpp"
 #include "models/attestation/measured_machine.hpp"
-#include "models/attestation/reference_store.hpp"
+#include "models/attestation/reference_desk.hpp"
 #include "models/attestation/verifier.hpp"
 #include "models/truth/record.hpp"
 #include "sim/base/decision.hpp"
@@ -35,6 +35,7 @@ struct IntegritySetup {
   sim::Duration hash{50'000};       // of one component: 4 KiB at the 80 MB/s of the time
   sim::Duration extend{1'000'000};  // by which execution waits for the TPM
   VerifierSetup verifier;
+  ReferenceSetup references;
   // The share that one VM has of its host's TPM: a question per interval, and this many at once.
   sim::Duration tpm_share{500'000'000};
   std::uint32_t tpm_share_at_once = 8;
@@ -61,7 +62,7 @@ class Integrity {
   // Images are prepared once; vouch(): its components are known to be good.
   const PreparedImage& prepare(SoftwareImage image, std::string_view variant = {});
   void vouch(const SoftwareImage& image);
-  ReferenceStore& references() noexcept { return references_; }
+  ReferenceDesk& references() noexcept { return references_; }
 
   sim::Time ready(sim::HostId host) const;  // when its boot is over
   // The VM starts over, with this vTPM (none: it has none).
@@ -110,7 +111,7 @@ class Integrity {
   IntegritySetup setup_;
   MeasuredStore measured_;
   std::map<std::string, std::unique_ptr<PreparedImage>> images_;
-  ReferenceStore references_;
+  ReferenceDesk references_;
   Chips& chips_;
   std::vector<MeasuredMachine> machines_;  // hosts first
   std::size_t hosts_ = 0;

@@ -90,8 +90,12 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
   shown.ima_log = evidence.ima_log;
   shown.ak_public = evidence.key;
   shown.pcrs = evidence.quote.pcrs;
+  const sim::ControlMode advisories = integrity_.references_.advisories();
+  const bool heeds =
+      advisories == sim::ControlMode::on || (monitored && advisories == sim::ControlMode::monitor);
   return vtpm::appraise(shown, nonce, expectations_of(machine, machine.enrolled, integrity_.setup_.measured),
-                        &integrity_.references_, checks_under(integrity_.setup_.controls, monitored));
+                        &integrity_.references_.lookup(heeds),
+                        checks_under(integrity_.setup_.controls, monitored));
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,

@@ -34,6 +34,7 @@ struct Action {
   std::uint32_t pcr = 10;
   std::string path, verifier, tvd;
   std::string peer;                     // another host
+  std::string image, signer;            // what a manifest of reference values is about, and who signed it
   std::string group;                    // of hosts; empty: the first
   std::uint32_t vlan = 0, to_vlan = 0;  // 0: the VM's own (its first)
   std::uint32_t size = 64;              // bytes of a frame's payload

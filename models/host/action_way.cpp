@@ -42,6 +42,9 @@ Way way_of(ActionKind kind) noexcept {
       return Way::event_desk;
     case ActionKind::attest_vm:
     case ActionKind::attest_host:
+    case ActionKind::import_references:
+    case ActionKind::retire_references:
+    case ActionKind::publish_advisory:
       return Way::verifier;
     case ActionKind::crash_vm:
     case ActionKind::kill_backend:

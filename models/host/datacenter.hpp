@@ -112,6 +112,7 @@ struct SoftwareSetup {
 struct ImageSetup {
   std::string name;
   std::vector<SoftwareSetup> software;  // boot stages in order of execution, then files
+  bool vouched = true;                  // its digests are reference values from the start
 };
 // A switch with a port for each of its hosts; the ports carry what the hosts' labels allow.
 struct SwitchSetup {
@@ -181,6 +182,11 @@ struct DatacenterSetup {
   std::vector<WatchSetup> watches;
   std::vector<PlanSetup> plans;
   sim::Duration max_evidence_age{60'000'000'000};
+  // Whose manifests of reference values count (empty: vendor and cert), how many of them one takes, and how long what they
+  // retire stays good.
+  std::vector<std::string> reference_signers;
+  std::uint32_t reference_approvals = 1;
+  sim::Duration reference_grace{0};
   std::vector<std::string> unmeasured;  // classes of software that guests' IMA passes over
   bool capture = true;                  // keep every frame's every hop
   std::uint32_t tpm_workers = 0;

@@ -41,6 +41,10 @@ IntegritySetup setup_of(World& world) {
   }
   setup.hash = world.costs.each(Cost::measure_component);
   setup.extend = world.costs.each(Cost::tpm_command);
+  setup.references.signers = from.reference_signers;
+  setup.references.rules = {from.controls[sim::Control::signed_references], from.reference_approvals,
+                            from.reference_grace};
+  setup.references.advisories = from.controls[sim::Control::advisories];
   setup.verifier.wait = world.costs.wait(Wait::evidence);
   setup.verifier.max_evidence_age = from.max_evidence_age;
   setup.verifier.cost = world.costs.each(Cost::verify_evidence);
@@ -66,7 +70,7 @@ IntegrityGlue::IntegrityGlue(World& world)
   integrity_->vouch(builtin_guest_image());
   for (const ImageSetup& row : world.setup.images) {
     const SoftwareImage image = image_of(row);
-    integrity_->vouch(image);
+    if (row.vouched) integrity_->vouch(image);
     integrity_->prepare(image);
   }
   for (const HostSetup& row : world.setup.hosts) {
@@ -140,8 +144,35 @@ void IntegrityGlue::on_command(const sim::Message& message) {
       return verifier->attest_vm(message, world_.domains.find(action.vm));
     if (action.kind == ActionKind::attest_host)
       return verifier->attest_host(message, world_.host_named(action.host));
+    if (action.kind == ActionKind::import_references || action.kind == ActionKind::retire_references ||
+        action.kind == ActionKind::publish_advisory)
+      return change_references(message, action);
   }
   world_.reply(message.to, message.correlation, Result::failed, "a verifier does not know this command");
+}
+
+// The verifiers of a datacenter share one store: what is brought to one of them holds for all.
+void IntegrityGlue::change_references(const sim::Message& message, const Action& action) {
+  using Statement = ReferenceDesk::Statement;
+  const Statement what = action.kind == ActionKind::import_references   ? Statement::add
+                         : action.kind == ActionKind::retire_references ? Statement::retire
+                                                                        : Statement::advise;
+  const bool advises = what == Statement::advise;
+  const SoftwareImage builtin = builtin_guest_image();
+  const SoftwareImage& about = action.image == builtin.name ? builtin : image(action.image).image();
+  const ReferenceImport made = integrity_->references().carry_out(
+      {what, &about, action.path, action.signer, advises ? std::string() : action.mode,
+       advises ? action.mode : std::string(), action.text});
+  const std::string told =
+      fmt::format("change {}: {}{}", made.id, made.result, made.reason.empty() ? "" : ", " + made.reason);
+  if (made.result == "refused" || !made.reason.empty())
+    world_.incident(made.result == "done" ? "warning" : "references", made.importer,
+                    fmt::format("{}: {}", made.operation, told));
+  world_.reply(message.to, message.correlation,
+               made.result == "done"      ? Result::done
+               : made.result == "refused" ? Result::refused
+                                          : Result::failed,
+               told);
 }
 
 void IntegrityGlue::act(std::uint64_t correlation, const Action& action) {

@@ -37,6 +37,7 @@ class IntegrityGlue final : public IntegrityWorld {
 
  private:
   void on_command(const sim::Message& message);
+  void change_references(const sim::Message& message, const Action& action);
   const PreparedImage& host_image(const HostSetup& host);
   const PreparedImage& image(const std::string& name);  // empty: the built-in guest's
 

@@ -35,6 +35,7 @@ from .actions import (
     Disconnect,
     FloodAttestation,
     Hypercall,
+    ImportReferences,
     GetPolicy,
     JoinHosts,
     KillBackend,
@@ -46,6 +47,7 @@ from .actions import (
     MigrateVm,
     Notify,
     Ping,
+    PublishAdvisory,
     ReadDisk,
     RelabelDisk,
     RelabelHost,
@@ -54,6 +56,7 @@ from .actions import (
     RestartBackend,
     RestartToolstack,
     ResumeVm,
+    RetireReferences,
     RunProgram,
     SanitizeDisk,
     Send,
@@ -80,6 +83,7 @@ from .evidence import EventLog, ImaLog, Quote, QuoteVerdict
 from .explain import Explanation
 from .guest import GuestCall, GuestRun, RealGuest
 from .policy import Decision, Policy, Verdict, Wall
+from .references import Reference, ReferenceChange, ReferenceStore
 from .replay import Replay, replay
 from .resources import ResourceLabels
 from .run import Run, RunInterrupted
@@ -96,11 +100,11 @@ __all__ = [
     "AcknowledgeEvent", "Action", "ActionPlan", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
     "AttestVm", "Clearance", "CloneVm", "CompromiseDom0", "Connect", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd",
     "CreateVlan", "Decision", "DeployPolicy", "DetachDisk", "Diff", "Disconnect", "Disk", "EventLog",
-    "Explanation", "Fault", "Finding", "FloodAttestation", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog", "Image",
+    "Explanation", "Fault", "Finding", "FloodAttestation", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog", "Image", "ImportReferences",
     "InputError", "InternalError", "JoinHosts", "KillBackend", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
-    "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "Quote", "QuoteVerdict",
-    "ReadDisk", "RealGuest", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
-    "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "Run", "RunInterrupted", "RunProgram",
+    "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "PublishAdvisory", "Quote", "QuoteVerdict",
+    "ReadDisk", "RealGuest", "Reference", "ReferenceChange", "ReferenceStore", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
+    "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "RetireReferences", "Run", "RunInterrupted", "RunProgram",
     "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
     "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet", "TpmState",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "Watch",

@@ -46,7 +46,9 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
     made = cls(data["name"], seed=data["seed"], history=data["history"], deny_all=data["deny_all"], legacy_net=data["legacy_net"],
                controls={k: v for k, v in data["controls"].items() if v != "on"},
                message_latency=units.duration_text(data["message_latency_ns"]),
-               max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), capture=data["capture"],
+               max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), reference_signers=data["reference_signers"],
+               reference_approvals=data["reference_approvals"], reference_grace=units.duration_text(data["reference_grace_ns"]),
+               capture=data["capture"],
                tpm_workers=data["tpm_workers"], auditor=data["auditor"], decision_log=data["decision_log"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
                migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]),
                placement={row["hook"]: row["point"] for row in data["placement"]})

@@ -45,6 +45,8 @@ def of_scenario(scenario: "Scenario", end: int) -> Dict[str, Any]:
         "vlans": each(scenario.vlans), "images": each(scenario.images), "traffic": each(scenario.flows), "tvds": each(scenario.tvds),
         "verifiers": list(scenario.verifiers), "watches": each(scenario.watches), "plans": each(scenario.plans), "auditor": scenario.auditor, "decision_log": scenario.decision_log,
         "max_evidence_age": units.duration_text(scenario._max_evidence_age),
+        "reference_signers": list(scenario.reference_signers), "reference_approvals": scenario.reference_approvals,
+        "reference_grace": units.duration_text(scenario._reference_grace),
         "migration_rate": units.bit_rate_text(scenario._migration_rate),
         "migration_max_rate": units.bit_rate_text(scenario._migration_max_rate),
         "capture": scenario.capture, "tpm_workers": scenario.tpm_workers,

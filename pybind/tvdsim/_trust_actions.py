@@ -27,6 +27,49 @@ class AttestHost(Action):
 
 
 @dataclass(frozen=True)
+class ImportReferences(Action):
+    """Brings a manifest that vouches for an image's software, or for one component of it (``path``), to the reference values.
+
+    ``signer`` signs it; without one the first of the scenario's ``reference_signers``. ``mode``: ``signed`` (default), ``unsigned`` or
+    ``altered``: changed after it was signed.
+    """
+
+    kind = "import_references"
+    verifier: Ref
+    image: Ref
+    path: Optional[str] = None
+    signer: Optional[str] = None
+    mode: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class RetireReferences(Action):
+    """Says of an image's software that it is replaced: good for the scenario's ``reference_grace``, outdated from then on."""
+
+    kind = "retire_references"
+    verifier: Ref
+    image: Ref
+    path: Optional[str] = None
+    signer: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class PublishAdvisory(Action):
+    """A CERT's advisory about an image's software, or about one component of it.
+
+    ``mode``: ``vulnerable``, ``malicious``, ``outdated`` or ``revoked``; ``good`` takes back what ``text`` names. ``text``: which weakness.
+    """
+
+    kind = "publish_advisory"
+    verifier: Ref
+    image: Ref
+    mode: str
+    text: str
+    path: Optional[str] = None
+    signer: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class RunProgram(Action):
     """Executes a file of the VM's image; IMA measures it first."""
 

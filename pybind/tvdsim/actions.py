@@ -22,7 +22,8 @@ from ._policy_actions import RelabelVm as RelabelVm
 from ._trust_actions import (
     AcknowledgeEvent as AcknowledgeEvent, Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm,
     CompromiseDom0 as CompromiseDom0, CreateTvd as CreateTvd, CreateVlan as CreateVlan, FloodAttestation as FloodAttestation,
-    Happening as Happening, JoinHosts as JoinHosts, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
+    Happening as Happening, ImportReferences as ImportReferences, PublishAdvisory as PublishAdvisory,
+    RetireReferences as RetireReferences, JoinHosts as JoinHosts, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
     RelabelHost as RelabelHost, RunProgram as RunProgram, SendFrames as SendFrames, SetPort as SetPort,
     SpoofMac as SpoofMac, SuppressAudit as SuppressAudit, TamperFile as TamperFile, VlanHop as VlanHop,
 )

@@ -66,7 +66,8 @@ class Scenario(Watching):
 
     def __init__(self, name: str, seed: int = 1, *, policy: Optional[PolicyLike] = None, mode: str = "strict",
                  controls: Optional[Dict[str, str]] = None, history: bool = False, deny_all: bool = False, legacy_net: bool = False,
-                 message_latency: str = "50 us", max_evidence_age: str = "60 s", capture: str = "frames",
+                 message_latency: str = "50 us", max_evidence_age: str = "60 s", reference_signers: Iterable[str] = (),
+                 reference_approvals: int = 1, reference_grace: str = "0 s", capture: str = "frames",
                  tpm_workers: int = 0, auditor: str = "", decision_log: bool = False, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s",
                  placement: Optional[Mapping[str, str]] = None) -> None:
         self.name, self.seed, self.mode = name, seed, mode
@@ -94,6 +95,9 @@ class Scenario(Watching):
         self._findings: List[Finding] = []
         self._origins: Dict[str, str] = {}  # "vms[3]" -> "two_tenants.py:21"
         self._message_latency = self._quantity(units.duration, message_latency, "message_latency")
+        self.reference_signers: Tuple[str, ...] = tuple(reference_signers)  # whose manifests count; none: ``vendor`` and ``cert``
+        self.reference_approvals = reference_approvals  # so many of them must bring a manifest
+        self._reference_grace = self._quantity(units.duration, reference_grace, "reference_grace")
         self._max_evidence_age = self._quantity(units.duration, max_evidence_age, "max_evidence_age")
         self._migration_rate = self._quantity(units.bit_rate, migration_rate, "migration_rate")
         self._migration_max_rate = self._quantity(units.bit_rate, migration_max_rate, "migration_max_rate")

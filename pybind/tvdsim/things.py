@@ -181,10 +181,11 @@ class Software:
 
 @dataclass(frozen=True)
 class Image(Named):
-    """What a host or VM boots, in order, and the files that it may run."""
+    """What a host or VM boots, in order, and the files that it may run; ``vouched``: its digests are reference values from the start."""
 
     name: str
     software: Tuple[Software, ...] = ()
+    vouched: bool = True
 
 
 @dataclass(frozen=True)
