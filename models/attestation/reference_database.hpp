@@ -3,8 +3,6 @@
 // Threads    one at a time.
 #pragma once
 
-#include <sqlite3.h>
-
 #include <functional>
 #include <limits>
 #include <string>
@@ -13,47 +11,25 @@
 #include "models/attestation/reference_store.hpp"
 #include "sim/base/error.hpp"
 
+struct sqlite3;
+struct sqlite3_stmt;
+
 namespace tvdsim::models {
 
 // A prepared statement that is reset when its use is over. What is bound must live until then.
 class ReferenceQuery {
  public:
   explicit ReferenceQuery(sqlite3_stmt* statement) : statement_(statement) {}
-  ~ReferenceQuery() {
-    sqlite3_reset(statement_);
-    sqlite3_clear_bindings(statement_);
-  }
+  ~ReferenceQuery();
   ReferenceQuery(const ReferenceQuery&) = delete;
-  ReferenceQuery& number(int at, std::int64_t value) {
-    sqlite3_bind_int64(statement_, at, value);
-    return *this;
-  }
-  ReferenceQuery& text(int at, std::string_view value) {
-    sqlite3_bind_text64(statement_, at, value.data() ? value.data() : "", value.size(), SQLITE_STATIC,
-                        SQLITE_UTF8);
-    return *this;
-  }
-  ReferenceQuery& blob(int at, std::span<const std::uint8_t> value) {
-    sqlite3_bind_blob64(statement_, at, value.data(), value.size(), SQLITE_STATIC);
-    return *this;
-  }
-  bool step() {
-    const int rc = sqlite3_step(statement_);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-      throw sim::WorldError("using reference values", sqlite3_errstr(rc));
-    return rc == SQLITE_ROW;
-  }
-  std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
-  bool null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
-  std::string text(int column) const {
-    const auto* chars = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return chars ? std::string(chars, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)))
-                 : std::string();
-  }
-  std::span<const std::uint8_t> blob(int column) const {
-    return {static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column)),
-            static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
-  }
+  ReferenceQuery& number(int at, std::int64_t value);
+  ReferenceQuery& text(int at, std::string_view value);
+  ReferenceQuery& blob(int at, std::span<const std::uint8_t> value);
+  bool step();  // is there a row? WorldError when SQLite says neither
+  std::int64_t number(int column) const;
+  bool null(int column) const;
+  std::string text(int column) const;
+  std::span<const std::uint8_t> blob(int column) const;
 
  private:
   sqlite3_stmt* statement_;
@@ -91,6 +67,9 @@ struct ReferenceStore::Database {
 
   void open(const std::string& path);
   ~Database();
+  std::uint64_t changed_rows() const;  // by the statement before
+  std::uint64_t last_row() const;
+  void run(const std::string& sql);
   sqlite3_stmt* operator[](Question question) const { return prepared[question]; }
 
   sqlite3* handle = nullptr;
@@ -113,10 +92,7 @@ class ReferenceTransaction {
       : commit_(commit), rollback_(rollback) {
     ReferenceQuery(begin).step();
   }
-  ~ReferenceTransaction() {
-    if (!done_) sqlite3_step(rollback_);
-    sqlite3_reset(rollback_);
-  }
+  ~ReferenceTransaction();  // takes back what was not committed
   ReferenceTransaction(const ReferenceTransaction&) = delete;
   void commit() {
     ReferenceQuery(commit_).step();

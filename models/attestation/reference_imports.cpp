@@ -95,7 +95,7 @@ std::uint64_t ReferenceStore::write(const ReferenceChange& change, std::uint64_t
           .step();
       break;
   }
-  return static_cast<std::uint64_t>(sqlite3_changes64(database.handle));
+  return database.changed_rows();
 }
 
 ReferenceImport ReferenceStore::record(std::string_view operation, std::string_view importer,
@@ -106,14 +106,8 @@ ReferenceImport ReferenceStore::record(std::string_view operation, std::string_v
   query.number(5, static_cast<std::int64_t>(rows)).text(6, result).text(7, reason);
   if (!manifest.empty()) query.blob(8, manifest);
   query.step();
-  return {static_cast<std::uint64_t>(sqlite3_last_insert_rowid(database_->handle)),
-          now_,
-          std::string(operation),
-          std::string(importer),
-          std::string(source),
-          rows,
-          std::string(result),
-          std::string(reason)};
+  return {database_->last_row(), now_, std::string(operation), std::string(importer),
+          std::string(source),   rows, std::string(result),    std::string(reason)};
 }
 
 ReferenceImport ReferenceStore::apply(const ReferenceList& list, std::string_view operation,
@@ -129,10 +123,7 @@ ReferenceImport ReferenceStore::put(const ReferenceList& list, std::string_view 
   ReferenceImport row = record(operation, importer, list.source, 0, "done", reason, manifest);
   for (const ReferenceChange& change : list.changes) row.rows += write(change, row.id, now_ + grace);
   // The row was written first, for its number; its count is known now.
-  const std::string count =
-      fmt::format("UPDATE reference_history SET rows = {} WHERE id = {}", row.rows, row.id);
-  if (sqlite3_exec(database_->handle, count.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
-    throw sim::WorldError("writing reference values", sqlite3_errmsg(database_->handle));
+  database_->run(fmt::format("UPDATE reference_history SET rows = {} WHERE id = {}", row.rows, row.id));
   transaction.commit();
   changed();
   return row;

@@ -44,7 +44,7 @@ THIRD_PARTY: dict[str, str] = {
     "pugixml.hpp": r"models/acm_io/\w+\.cpp",
     "sqlite3.h": r"(sim/trace|models/attestation|scenarios)/(\w+/)?\w+\.cpp",
     "immintrin.h": r"models/acm/share_table\.cpp",
-    "openssl/": r"(sim/trace|models/acm_io|models/host|netsim|vtpm/\w+|scenarios)/(\w+/)?\w+\.cpp",
+    "openssl/": r"(sim/trace|models/acm_io|models/attestation|models/host|netsim|vtpm/\w+|scenarios)/(\w+/)?\w+\.cpp",
     "fmt/": r"[\w/]+\.cpp",
     "nlohmann/": r"(scenarios|pybind|tests)/[\w/]+\.cpp",
     "boost/graph/": r"(netsim/topology|scenarios/analyse)\w*\.cpp",

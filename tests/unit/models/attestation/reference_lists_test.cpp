@@ -36,6 +36,7 @@ std::string names(const ReferenceList& list) {
   return all;
 }
 
+// F-150
 TEST(ReferenceLists, OfSha256sumAndItsSistersAreReadInEveryForm) {
   const std::string text = "# what is good\r\n" + kSha256 + "  /usr/bin/true\n" + kSha1 + " */bin/a b\n" +
                            kSha384 + "  ./etc/x\n\n" + kSha512 + "  usr/lib/libc.so.6\r\n\\" + kSha256 +
@@ -64,6 +65,7 @@ TEST(ReferenceLists, OfSumsThatCannotBeReadNameLineAndValue) {
   EXPECT_EQ(sums("# nothing\n"), "TVD-561 list: there is no reference value in it.");
 }
 
+// F-150
 TEST(ReferenceLists, OfDebiansIndexAreTheArchivesUnderTheirFilenames) {
   const std::string text =
       "Package: bash\nVersion: 5.2\nDescription: a shell\n that goes on\n\tand on\nFilename: "
@@ -82,6 +84,7 @@ TEST(ReferenceLists, OfDebiansIndexAreTheArchivesUnderTheirFilenames) {
   EXPECT_EQ(packages("Filename:  "), "TVD-562 list:1: `` is no name.");
 }
 
+// F-150
 TEST(ReferenceLists, OfKeylimesPoliciesAreTheirDigests) {
   const std::string text = R"({"meta": {"version": 1}, "digests": {"boot_aggregate": [")" + kSha1 +
                            R"("], "/bin/sh": [")" + kSha256 + R"(", ")" + kSha1 +

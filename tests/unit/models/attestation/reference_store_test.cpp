@@ -56,6 +56,7 @@ TEST(ReferenceStore, KnowsWhatIsListedUnderThisNameAndNothingElse) {
   EXPECT_EQ(store.look_up(item("/a", 1).view()), Standing::unheard);
 }
 
+// F-150
 TEST(ReferenceStore, AnAnnotationCountsUnderEveryNameAndTheGravestDecides) {
   ReferenceStore store;
   store.apply(one(kAdd, "/a", 1), "add", "ann");
@@ -96,6 +97,7 @@ TEST(ReferenceStore, ARetiredDigestIsGoodUntilItsGraceIsOver) {
   EXPECT_EQ(store.look_up(item("/a", 1).view()), Standing::good);
 }
 
+// F-151
 TEST(ReferenceStore, RemembersWhoSaidWhat) {
   ReferenceStore store;
   store.apply(one(kAdd, "/a", 1), "add", "ann");

@@ -76,7 +76,7 @@ TEST(Fingerprints, AnAdvisoryChangesTheVerdictOfAnUnchangedLog) {
     EXPECT_NE(row.detail.find("CVE-2026-" + standing), std::string::npos) << row.detail;
   }
   EXPECT_EQ(lab.measurements(), measured) << "nothing was measured again";
-  EXPECT_EQ(lab.attest("web2").verdict, "trusted") << "it did not run the program";
+  EXPECT_EQ(lab.attest("web2").verdict, "malicious") << "it runs the same build";
   for (const auto& [standing, verdict] : kRows)
     ASSERT_TRUE(lab.advise("good", "CVE-2026-" + standing).done());
   EXPECT_EQ(lab.attest("web1").verdict, "trusted") << "what was taken back does not count";
@@ -175,6 +175,7 @@ TEST(ReferenceMaintenance, WithoutSignaturesAnybodyVouchesForARootkit) {
   EXPECT_EQ(lab.trail("importer").back(), "mallory") << "the trail names him all the same";
 }
 
+// F-151
 TEST(ReferenceMaintenance, TheTwoPersonRuleWantsTwoPersons) {
   DatacenterSetup setup = trusted_setup();
   setup.reference_signers = {"ann", "bob"};

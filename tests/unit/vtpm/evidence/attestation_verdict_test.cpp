@@ -35,6 +35,7 @@ struct Verdicts : testing::Test {
   Opinions opinions;
 };
 
+// F-065
 TEST_F(Verdicts, SayOfSoftwareWhetherItIsCorrectCurrentAndValid) {
   const std::pair<Standing, AttestationVerdict> kRows[] = {
       {Standing::good, AttestationVerdict::trusted},
