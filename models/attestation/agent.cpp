@@ -61,20 +61,72 @@ void AttestationAgent::on_message(const sim::Message& message) {
   if (integrity_.engine_.trace().text(message.method) != kChallenge) return;
   Challenge* challenge = open(message.data);
   if (!challenge) return;
-  const MeasuredMachine& machine = integrity_.machines_[challenge->machine];
-  if (!challenge->about_vm) {
-    if (machine.chip.exists()) return ask_host(*challenge);
-    return send(*challenge);
+  challenge->mode == WatchMode::agent ? hold(*challenge) : take_up(*challenge);
+}
+
+void AttestationAgent::hold(const Challenge& challenge) {
+  sim::Engine& engine = integrity_.engine_;
+  if (!report_) {
+    report_ = engine.kind(std::string(integrity_.bus_.name(service_)) + ".report",
+                          sim::Handler::to<&AttestationAgent::on_report>(*this));
   }
-  const sim::VmId vm = integrity_.machine_vm_[challenge->machine];
-  if (integrity_.world_.where(vm) != host_ || machine.lie == Lie::silent) return;
-  if (beyond_share(challenge->machine)) {
-    challenge->refused = true;
-    return send(*challenge);
+  held_[challenge.machine] = challenge.id;
+  engine.after(challenge.judge->schedule().at(challenge.watch).period, *report_, challenge.machine,
+               challenge.id);
+}
+
+void AttestationAgent::on_report(const sim::Event& event) {
+  const auto held = held_.find(event.target);
+  if (held != held_.end() && held->second == event.data) measured(event.target);
+}
+
+void AttestationAgent::measured(std::uint32_t machine) {
+  const auto held = held_.extract(machine);
+  if (held.empty()) return;
+  if (Challenge* challenge = open(held.mapped())) take_up(*challenge);
+}
+
+void AttestationAgent::take_up(Challenge& challenge) {
+  const MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  if (!challenge.about_vm) {
+    if (machine.chip.exists()) return ask_host(challenge);
+    return send(challenge);
   }
-  if (!machine.chip.exists()) return ask_host(*challenge);
-  integrity_.chips_.quote(machine.chip, {challenge->nonce.begin(), challenge->nonce.end()}, kQuotedPcrs,
-                          ChipDone<QuoteAnswer>::to<&AttestationAgent::own_quoted>(*this, challenge->id));
+  if (integrity_.world_.where(integrity_.machine_vm_[challenge.machine]) != host_) return;
+  if (challenge.mode == WatchMode::out_of_band) return hand_out(challenge);
+  if (machine.lie == Lie::silent) return;
+  if (beyond_share(challenge.machine)) {
+    challenge.refused = true;
+    return send(challenge);
+  }
+  if (!machine.chip.exists()) return ask_host(challenge);
+  integrity_.chips_.quote(machine.chip, {challenge.nonce.begin(), challenge.nonce.end()}, kQuotedPcrs,
+                          ChipDone<QuoteAnswer>::to<&AttestationAgent::own_quoted>(*this, challenge.id));
+}
+
+// No agent in the VM takes part: the control domain reads the instance's PCRs and the logs that lie beside them.
+void AttestationAgent::hand_out(Challenge& challenge) {
+  const MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  List boot = machine.boot_log, ima = machine.ima_log;
+  if (lies_) {
+    boot = edited(machine, std::move(boot));
+    ima = cleaned(machine);
+    if (!ima.empty()) ima.front() = &integrity_.measured_.boot_aggregate(replay(boot, vtpm::HashAlg::sha256));
+  }
+  List all = boot;
+  all.insert(all.end(), ima.begin(), ima.end());
+  for (const vtpm::HashAlg bank : kBanks) {
+    const vtpm::PcrBank led = replay(all, bank);
+    for (std::uint32_t pcr = 0; pcr < vtpm::PcrBank::kCount; ++pcr) {
+      if ((kQuotedPcrs >> pcr & 1) == 0) continue;
+      const bool read = !lies_ && machine.chip.exists();
+      challenge.own.quote.pcrs[bank][pcr] =
+          read ? integrity_.chips_.read_pcr(machine.chip, bank, pcr) : led.value(pcr);
+    }
+  }
+  challenge.own.event_log = event_log_of(boot);
+  challenge.own.ima_log = ima_log_of(boot, ima);
+  send(challenge);
 }
 
 // A bucket that leaks one question per interval.

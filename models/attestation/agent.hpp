@@ -4,6 +4,9 @@
 // vTPM's quote and its logs (or lies about them), and the host's quote over nonce and vTPM key goes with it: it is made only for an
 // instance that runs here.
 //
+// A verifier may leave a challenge with it that is answered when a file was newly measured, and at the latest after a period: a report.
+// Asked out of band, the control domain hands out what it reads itself of a VM's logs and PCRs, unsigned.
+//
 // Every question occupies the host's one TPM for tens of milliseconds: what is asked about one VM beyond its share is refused at
 // once, by name (control tpm_quota).
 //
@@ -15,6 +18,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "models/attestation/challenge.hpp"
@@ -29,8 +33,14 @@ class AttestationAgent {
  public:
   AttestationAgent(Integrity& integrity, sim::HostId host, const std::string& name);
   sim::ServiceId service() const noexcept { return service_; }
+  void measured(std::uint32_t machine);  // something went newly into its PCRs
+  void lie_out_of_band(bool lies) noexcept { lies_ = lies; }
 
  private:
+  void hold(const Challenge& challenge);
+  void on_report(const sim::Event& event);
+  void take_up(Challenge& challenge);
+  void hand_out(Challenge& challenge);
   void on_message(const sim::Message& message);
   void own_quoted(std::uint64_t challenge, QuoteAnswer& answer);
   void host_quoted(std::uint64_t challenge, QuoteAnswer& answer);
@@ -43,6 +53,9 @@ class AttestationAgent {
   Integrity& integrity_;
   sim::HostId host_;
   sim::ServiceId service_;
+  bool lies_ = false;                            // whoever asks out of band is told of unchanged machines
+  std::map<std::uint32_t, std::uint64_t> held_;  // by machine: the challenge that its next report answers
+  std::optional<sim::EventKind> report_;
   std::map<std::uint32_t, sim::Time> used_up_;  // by machine: when all that it asked will have been its share
 };
 

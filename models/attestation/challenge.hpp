@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/attestation/chips.hpp"
+#include "models/attestation/watch_mode.hpp"
 #include "sim/engine/messages.hpp"
 #include "vtpm/evidence/attestation_verdict.hpp"
 
@@ -24,9 +25,11 @@ using Nonce = std::array<std::uint8_t, 32>;
 struct MachineEvidence {
   QuoteAnswer quote;
   std::vector<std::uint8_t> event_log, ima_log, key;
+  bool unsigned_word = false;  // it was asked for out of band: nobody signed it
 };
 
 class Verifier;
+inline constexpr std::uint32_t kNoWatch = 0xffff'ffff;
 
 struct Challenge {
   std::uint64_t id = 0;
@@ -43,6 +46,13 @@ struct Challenge {
   bool judging = false;  // evidence came; the verifier works on it
   bool refused = false;  // by the control domain: the VM has had its share of the host's TPM
   MachineEvidence own, host_evidence;
+  WatchMode mode = WatchMode::scheduled;  // scheduled: it is answered at once
+  std::uint32_t watch = kNoWatch;         // its place in the verifier's schedule; none: somebody asked
+  struct Asker {
+    sim::ServiceId service;
+    std::uint64_t correlation;
+  };
+  std::vector<Asker> more;  // peers that asked the same before it was sent: one quote answers all of them
 };
 
 using ChallengeTable = std::map<std::uint64_t, Challenge>;

@@ -113,6 +113,7 @@ void Integrity::execute(std::uint64_t number) {
   if (machine.boots != pending.boots || !world_.where(machine_vm_[pending.machine]).exists())
     return world_.executed(pending.correlation, {});
   executes(machine, pending.component);
+  agents_.at(world_.where(machine_vm_[pending.machine]).value)->measured(pending.machine);
   world_.executed(pending.correlation, machine.now(pending.component).hex);
 }
 

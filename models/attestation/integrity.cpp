@@ -106,6 +106,13 @@ void Integrity::rebind(sim::VmId vm, ChipId chip) {
   if (knows(vm)) machines_[machine_of(vm)].chip = chip;
 }
 
+void Integrity::lie_out_of_band(sim::HostId host, bool lies) {
+  agents_.at(host.value)->lie_out_of_band(lies);
+  if (lies)
+    truth_.compromised(engine_.now(), machines_.at(host.value).name,
+                       "its control domain gives out false measurements");
+}
+
 void Integrity::note(const MeasuredMachine& machine, const Measured& item) {
   sim::Trace& trace = engine_.trace();
   trace.append(sim::rows::measurements{.time_ns = engine_.now(),

@@ -57,6 +57,7 @@ class Integrity {
   void add_host(const Boot& boot, bool tpm, ChipLatency latency);
   void add_vm(sim::VmId vm, const Boot& boot);
   bool knows(sim::VmId vm) const noexcept;
+  std::uint32_t machine_number(sim::VmId vm) const { return machine_of(vm); }
   void add_verifier(const std::string& host);
 
   // Images are prepared once; vouch(): its components are known to be good.
@@ -78,13 +79,19 @@ class Integrity {
   // Its agent is one that keeps its first quote, to have it when it will lie.
   void keep_quotes(sim::VmId vm);
 
+  // The host's control domain gives out measurements of machines on which nothing was ever changed; or honest ones again.
+  void lie_out_of_band(sim::HostId host, bool lies);
+
   const MeasuredMachine& host(sim::HostId host) const { return machines_.at(host.value); }
   const MeasuredMachine& vm(sim::VmId vm) const;
   const std::vector<std::unique_ptr<Verifier>>& verifiers() const noexcept { return verifiers_; }
 
  private:
   friend class AttestationAgent;
+
   friend class Verifier;
+  friend class Schedule;
+  friend class Admission;
   struct Pending {  // an execution that waits for its measurement
     std::uint32_t machine = 0, boots = 0;
     std::size_t component = 0;

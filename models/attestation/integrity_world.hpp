@@ -21,6 +21,9 @@ class IntegrityWorld {
                       std::string_view reason) = 0;
   // A guest's command (run_program, tamper_file) is over.
   virtual void executed(std::uint64_t correlation, std::string_view what) = 0;
+  // What a verifier now holds of a machine, and why.
+  virtual void judged(std::string_view subject, AttestationVerdict verdict, std::string_view reason,
+                      std::string_view why) = 0;
   virtual void incident(std::string_view kind, std::string_view entity, std::string_view cause) = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "models/attestation/integrity.hpp"
+#include "models/attestation/protocol.hpp"
 #include "models/attestation/verifier.hpp"
 #include "vtpm/evidence/quote.hpp"
 
@@ -93,9 +94,14 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
   const sim::ControlMode advisories = integrity_.references_.advisories();
   const bool heeds =
       advisories == sim::ControlMode::on || (monitored && advisories == sim::ControlMode::monitor);
+  vtpm::Checks checks = checks_under(integrity_.setup_.controls, monitored);
+  if (evidence.unsigned_word) {
+    for (const auto check :
+         {AppraisalCheck::quote, AppraisalCheck::key, AppraisalCheck::signature, AppraisalCheck::nonce})
+      checks.set(check, false);
+  }
   return vtpm::appraise(shown, nonce, expectations_of(machine, machine.enrolled, integrity_.setup_.measured),
-                        &integrity_.references_.lookup(heeds),
-                        checks_under(integrity_.setup_.controls, monitored));
+                        &integrity_.references_.lookup(heeds), checks);
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
@@ -136,6 +142,7 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
             0};
   }
   Outcome own = judge_machine(machine, challenge.nonce, challenge.own);
+  if (challenge.own.unsigned_word) return on_its_word(challenge, std::move(own));
   if (!challenge.about_vm || own.verdict > AttestationVerdict::unknown) return own;
   if (integrity_.setup_.controls[sim::Control::vtpm_root] == sim::ControlMode::off) {
     own.skipped = join(own.skipped, "vtpm_root");
@@ -147,6 +154,29 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
   if (both.verdict != own.verdict) {
     own.reason = both.reason;
     own.detail = fmt::format("monitored: {}", both.detail);
+  }
+  return own;
+}
+
+// What a control domain hands out unsigned is as good as the control domain, and nobody looked at that.
+Verifier::Outcome Verifier::on_its_word(const Challenge& challenge, Outcome own) const {
+  own.skipped = join(own.skipped, "vtpm_root");
+  if (own.verdict != AttestationVerdict::trusted) return own;
+  const std::string word =
+      fmt::format("nothing but the word of dom0@{} says so", integrity_.machines_[challenge.host.value].name);
+  switch (integrity_.setup_.controls[sim::Control::quote_required]) {
+    case sim::ControlMode::on:
+      own.verdict = AttestationVerdict::incomplete;
+      own.reason = kQuoteRequired;
+      own.detail = word;
+      break;
+    case sim::ControlMode::monitor:
+      own.reason = kQuoteRequired;
+      own.detail = fmt::format("monitored: {}", word);
+      break;
+    case sim::ControlMode::off:
+      own.detail = word;
+      break;
   }
   return own;
 }

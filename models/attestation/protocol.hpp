@@ -17,6 +17,9 @@ namespace tvdsim::models {
 
 inline constexpr std::string_view kAppraiseHost = "appraise_host", kHostAppraised = "host_appraised",
                                   kChallenge = "challenge", kEvidence = "evidence";
+// Reasons of verdicts that no appraisal gives.
+inline constexpr std::string_view kSilence = "silence", kLiveness = "liveness",
+                                  kQuoteRequired = "quote_required";
 
 // What `host_appraised` carries. `unknown`: no fresh evidence came, or it lacked something.
 enum class HostStanding : std::uint64_t { trusted = 0, untrusted = 1, unknown = 2 };

@@ -1,6 +1,7 @@
 // A verifier service, verifier@<host>: it asks machines what they run, with a fresh nonce each time, and judges their evidence.
 //
-// Evidence is judged one after the other, in the order in which it came. A VM is trusted when its vTPM's quote and its host's quote
+// Machines that it watches it hears of again and again (models/attestation/schedule.hpp); hosts ask it about each other
+// (models/attestation/admission.hpp). Evidence is judged one after the other, in the order in which it came. A VM is trusted when its vTPM's quote and its host's quote
 // both hold and the host's names this challenge and this vTPM; without its host's it is `incomplete`. No evidence within the wait is
 // `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust.
 //
@@ -16,7 +17,9 @@
 #include <string>
 #include <string_view>
 
+#include "models/attestation/admission.hpp"
 #include "models/attestation/challenge.hpp"
+#include "models/attestation/schedule.hpp"
 #include "sim/base/decision.hpp"
 #include "sim/base/random.hpp"
 #include "sim/engine/device.hpp"
@@ -47,8 +50,11 @@ class Verifier {
   void attest_host(const sim::Message& command, sim::HostId host);
   // Who takes what is no message of attestation: the glue to an administrator's commands.
   void on_command(sim::MessageHandler handler) { command_ = handler; }
+  Schedule& schedule() noexcept { return schedule_; }
 
  private:
+  friend class Schedule;
+  friend class Admission;
   struct Outcome {
     AttestationVerdict verdict = AttestationVerdict::unknown;
     std::string reason, detail, entity, expected, got, skipped;
@@ -58,6 +64,7 @@ class Verifier {
   void on_message(const sim::Message& message);
   void challenge(const sim::Message& asked, std::uint32_t machine, bool about_vm, sim::HostId at,
                  bool by_peer);
+  std::uint64_t ask(Challenge made);  // its number
   void evidence(std::uint64_t id);
   void on_wait(const sim::Event& event);
   void judged(Challenge& challenge);
@@ -67,7 +74,12 @@ class Verifier {
                         const MachineEvidence& evidence) const;
   vtpm::Appraisal appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
                            std::span<const std::uint8_t> nonce, bool monitored) const;
-  void close(Challenge& challenge, const Outcome& outcome);
+  Outcome on_its_word(const Challenge& challenge, Outcome own) const;
+  void close(Challenge& challenge, Outcome outcome);
+  void row(const Challenge& challenge, const Outcome& outcome);
+  void stand(const Challenge& challenge, const Outcome& outcome);
+  void look_at_starts(const Challenge& challenge);
+  void answer(const Challenge& challenge, const Outcome& outcome, std::string_view why);
 
   Integrity& integrity_;
   std::string name_;
@@ -80,8 +92,16 @@ class Verifier {
   struct Standing {
     AttestationVerdict verdict;
     sim::Time asked;
+    sim::Duration good_for{};
   };
   std::map<std::string, Standing, std::less<>> standings_;
+  struct Starts {
+    sim::HostId host;
+    std::uint32_t count = 0;
+  };
+  std::map<std::uint32_t, Starts> starts_;  // by machine: what its TPM counted when it was last trusted
+  Schedule schedule_;
+  Admission admission_;
 };
 
 }  // namespace tvdsim::models

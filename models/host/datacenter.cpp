@@ -12,7 +12,10 @@
 #include "models/host/boot_load.hpp"
 #include "models/host/checks.hpp"
 #include "models/host/decision_rings.hpp"
+#include "models/host/event_desk.hpp"
+#include "models/host/fault.hpp"
 #include "models/host/guest.hpp"
+#include "models/host/host_join.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/integrity_glue.hpp"
 #include "models/host/manager.hpp"
@@ -49,7 +52,7 @@ struct Datacenter::Impl {
 
   DatacenterSetup setup;
   World world;
-  sim::EventKind action_kind = 0, patience_kind = 0;
+  sim::EventKind patience_kind = 0;
   std::map<std::uint64_t, std::uint64_t>
       patience;  // commands that an administrator waits for: the event that ends it
   std::unordered_map<std::string, sim::HostId> hosts;  // by name
@@ -67,9 +70,6 @@ struct Datacenter::Impl {
   void on_step(const sim::Event& event);
   void on_reply(const sim::Message& message);
   void send(std::uint64_t correlation, sim::ServiceId to);
-  void fault(std::uint64_t correlation, const Action& action);
-  void crash_vm(std::uint64_t correlation, const Action& action);
-  void suppress_audit(std::uint64_t correlation, const Action& action);
   void look() {
     if (world.after_event) world.after_event(world.after_event_self);
     if (watching && broken.empty()) broken = find_broken_invariant(world);
@@ -81,7 +81,7 @@ void Datacenter::Impl::build() {
   if (setup.policies.empty()) setup.policies.push_back(boot_policy());
   for (const auto& policy : setup.policies)
     TVDSIM_ASSERT(policy, "a datacenter is built with a policy that did not compile");
-  action_kind = engine.kind("host.action", sim::Handler::to<&Impl::on_action>(*this));
+  world.action_kind = engine.kind("host.action", sim::Handler::to<&Impl::on_action>(*this));
   patience_kind = engine.kind("host.patience", sim::Handler::to<&Impl::on_patience>(*this));
   for (std::size_t i = 0; i < kStepNames.size(); ++i) {
     world.kinds[i] = engine.kind(kStepNames[i], sim::Handler::to<&Impl::on_step>(*this));
@@ -91,6 +91,8 @@ void Datacenter::Impl::build() {
     world.decisions.feed(world.rings.get());
   }
   world.admin = world.bus.add("admin", sim::MessageHandler::to<&Impl::on_reply>(*this));
+  world.events = std::make_unique<EventDesk>(world);
+  world.decisions.feed(world.events.get());
   world.policies = std::make_unique<PolicyStore>(world);
   world.manager = std::make_unique<Manager>(world, setup.policies.front());
   add_hosts();
@@ -100,11 +102,15 @@ void Datacenter::Impl::build() {
     world.integrity = &world.integrity_glue->integrity();
   }
   add_vms();
-  if (world.integrity_glue) world.integrity_glue->add_vms();
+  if (world.integrity_glue) {
+    world.integrity_glue->add_vms();
+    world.integrity_glue->watch();
+  }
   if (Network::wanted(setup)) {
     world.network = std::make_unique<Network>(world);
     world.manager->start_network();
   }
+  world.events->begin();
   for (const sim::FaultRule& rule : setup.faults) world.bus.add_fault(rule);
   warn_of_chains(world, *setup.policies.front());
   start_vms();
@@ -139,6 +145,7 @@ void Datacenter::Impl::add_hosts() {
     machine.devices = std::make_unique<NativeDevices>(world, machine, row.devices);
     machine.toolstack = std::make_unique<Toolstack>(world, machine);
     machine.domain_builder = std::make_unique<TvdHost>(world, machine);
+    machine.joins = std::make_unique<HostJoin>(world, machine);
     machine.vtpms = std::make_unique<VtpmManager>(world, machine);
     machine.service =
         world.bus.add(machine.dom0_name, sim::MessageHandler::to<&Toolstack::on_message>(*machine.toolstack));
@@ -173,7 +180,7 @@ void Datacenter::Impl::start_vms() {
     action.kind = ActionKind::start_vm;
     action.vm = row.name;
     const std::uint64_t correlation = world.commands.add(action);
-    world.engine.at(world.engine.now(), action_kind, 0, correlation);
+    world.engine.at(world.engine.now(), world.action_kind, 0, correlation);
   }
 }
 
@@ -196,17 +203,21 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
       guest_acts(world, correlation, action);
       break;
     case Way::fault:
-      fault(correlation, action);
+      fault(world, correlation, action);
       break;
     case Way::verifier:
       send(correlation, world.bus.find("verifier@" + action.verifier));
+      break;
+    case Way::event_desk:
+      send(correlation, world.events->service());
       break;
     case Way::manager:
       send(correlation, world.manager->service());
       break;
     case Way::toolstack: {
       const bool at_host = action.kind == ActionKind::start_vm || action.kind == ActionKind::resume_vm ||
-                           action.kind == ActionKind::restart_backend || action.kind == ActionKind::map_vlan;
+                           action.kind == ActionKind::restart_backend ||
+                           action.kind == ActionKind::map_vlan || action.kind == ActionKind::join_hosts;
       const sim::HostId named = at_host && !action.host.empty() ? host(action.host) : sim::HostId::none();
       const sim::VmId vm = world.domains.find(action.vm);
       send(correlation, named.exists() ? world.machine(named).service : world.machine_of(vm).service);
@@ -256,52 +267,6 @@ void Datacenter::Impl::on_step(const sim::Event& event) {
   look();
 }
 
-void Datacenter::Impl::fault(std::uint64_t correlation, const Action& action) {
-  switch (action.kind) {
-    case ActionKind::crash_vm:
-      return crash_vm(correlation, action);
-    case ActionKind::kill_backend:
-      world.machine(host(action.host)).drivers->kill_backend(*device_kind(action.device));
-      return world.commands.close(correlation, Result::done, "");
-    case ActionKind::crash_toolstack: {
-      world.bus.crash(world.machine(host(action.host)).service);
-      return world.commands.close(correlation, Result::done, "");
-    }
-    case ActionKind::suppress_audit:
-      return suppress_audit(correlation, action);
-    default:
-      world.bus.restart(world.machine(host(action.host)).service);
-      return world.commands.close(correlation, Result::done, "");
-  }
-}
-
-void Datacenter::Impl::suppress_audit(std::uint64_t correlation, const Action& action) {
-  Audit::Suppression how{};
-  if (!world.audit) return world.commands.close(correlation, Result::failed, "nobody keeps an audit log");
-  if (!Audit::parse(action.mode, how)) {
-    return world.commands.close(correlation, Result::failed,
-                                fmt::format("`{}` is not what can befall an audit log", action.mode));
-  }
-  if (how != Audit::Suppression::none)
-    world.truth.compromised(world.engine.now(), action.host, "its audit log: " + action.mode);
-  world.audit->suppress(host(action.host), how, action.count);
-  world.commands.close(correlation, Result::done, "");
-}
-
-void Datacenter::Impl::crash_vm(std::uint64_t correlation, const Action& action) {
-  const sim::VmId vm = world.domains.find(action.vm);
-  Machine& machine = world.machine_of(vm);
-  const auto* domain = machine.hypervisor->find(vm);
-  if (!domain)
-    return world.commands.close(correlation, Result::failed, fmt::format("{} does not run", action.vm));
-  if (domain->state == DomainState::paused && world.domains.state[vm.value] != VmState::paused) {
-    return world.commands.close(correlation, Result::failed,
-                                fmt::format("{} is quiet between two hosts", action.vm));
-  }
-  vm_dies(world, machine, vm, "crash", correlation);
-  world.commands.close(correlation, Result::done, "");
-}
-
 void Datacenter::Impl::check_names(const Action& action) const {
   sim::Findings findings;
   const auto need = [&](std::string_view field, std::string_view value, bool known) {
@@ -329,6 +294,7 @@ void Datacenter::Impl::check_names(const Action& action) const {
     if (field == "tvd") need(field, action.tvd, world.tvds.find(action.tvd) != TvdTable::kNone);
     if (field == "group" && !action.group.empty())
       need(field, action.group, world.policies->find_group(action.group) != PolicyStore::kNone);
+    if (field == "peer") need(field, action.peer, host(action.peer).exists());
     if (field == "policy" && !(optional && action.policy.empty()))
       need(field, action.policy, action.policy_index < setup.policies.size());
     const bool backend =
@@ -349,7 +315,7 @@ void Datacenter::schedule(const Action& action) {
   if (action.kind == ActionKind::lie && impl_->world.integrity)
     impl_->world.integrity->keep_quotes(impl_->world.domains.find(action.vm));
   const std::uint64_t correlation = impl_->world.commands.add(action);
-  impl_->world.engine.at(action.at, impl_->action_kind, 0, correlation);
+  impl_->world.engine.at(action.at, impl_->world.action_kind, 0, correlation);
 }
 
 void Datacenter::finish() {

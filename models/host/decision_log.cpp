@@ -4,6 +4,7 @@
 
 #include "models/acm/explain.hpp"
 #include "models/host/decision_rings.hpp"
+#include "models/host/event_desk.hpp"
 
 namespace tvdsim::models {
 
@@ -83,6 +84,7 @@ std::string DecisionLog::record(const Monitor& monitor, const Request& request, 
                                       .entity = trace.text(parties.subject),
                                       .cause = trace.text(full)});
   }
+  if (desk_) desk_->decided(decision, parties.subject, parties.object, reason);
   if (listener_.call) listener_.call(listener_.self, parties.host, id, to_text(decision.verdict), full);
   return full;
 }

@@ -19,6 +19,7 @@
 namespace tvdsim::models {
 
 class DecisionRings;
+class EventDesk;
 
 class DecisionLog {
  public:
@@ -51,6 +52,8 @@ class DecisionLog {
   }
   // Given every decision as it was made, before its words are.
   void feed(DecisionRings* rings) noexcept { rings_ = rings; }
+  // Told of every decision that has words.
+  void feed(EventDesk* desk) noexcept { desk_ = desk; }
 
  private:
   // A label's types in words. A label of all types has thousands, and stands in most decisions.
@@ -68,6 +71,7 @@ class DecisionLog {
   Witness witness_;
   bool alone_ = false;
   DecisionRings* rings_ = nullptr;
+  EventDesk* desk_ = nullptr;
   std::unordered_map<const Policy*, PolicyTypes> types_;
 };
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "models/acm_io/canonical.hpp"
+#include "models/attestation/protocol.hpp"
 #include "models/host/boot_load.hpp"
+#include "models/host/event_desk.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
@@ -130,6 +132,62 @@ void IntegrityGlue::answer(sim::ServiceId from, std::uint64_t correlation, Attes
 void IntegrityGlue::executed(std::uint64_t correlation, std::string_view what) {
   if (what.empty()) return world_.commands.close(correlation, Result::failed, "it stopped meanwhile");
   world_.commands.close(correlation, Result::done, fmt::format("sha256 {}", what));
+}
+
+void IntegrityGlue::judged(std::string_view subject, AttestationVerdict verdict, std::string_view reason,
+                           std::string_view why) {
+  world_.events->judged(subject, verdict, reason, why);
+}
+
+void IntegrityGlue::watch() {
+  for (const WatchSetup& row : world_.setup.watches) {
+    const auto& verifiers = integrity_->verifiers();
+    const auto verifier = std::find_if(verifiers.begin(), verifiers.end(), [&](const auto& one) {
+      return one->name() == "verifier@" + row.verifier;
+    });
+    for (const std::string& name : row.subjects) {
+      Watched watched{0,          world_.domains.find(name), row.mode, row.period, row.patience,
+                      row.spread, row.stops_on_error};
+      const sim::HostId host = world_.host_named(name);
+      const bool known = host.exists() || (watched.vm.exists() && integrity_->knows(watched.vm));
+      if (verifier == verifiers.end() || !known) {
+        sim::Findings findings;
+        findings.error("TVD-101", "watch",
+                       fmt::format("`{}` watches `{}`: one of them is not there.", row.verifier, name));
+        findings.throw_if_any();
+      }
+      watched.machine = host.exists() ? host.value : integrity_->machine_number(watched.vm);
+      (*verifier)->schedule().add(watched);
+    }
+  }
+}
+
+void IntegrityGlue::befall(std::uint64_t correlation, const Action& action) {
+  if (action.kind == ActionKind::flood_attestation) return flood(correlation, action);
+  integrity_->lie_out_of_band(world_.host_named(action.host), action.mode != "honest");
+  world_.commands.close(correlation, Result::done, action.mode);
+}
+
+void IntegrityGlue::flood(std::uint64_t correlation, const Action& action) {
+  if (!strangers_.exists()) {
+    strangers_ = world_.bus.add("strangers", sim::MessageHandler::to<&IntegrityGlue::on_answer>(*this));
+  }
+  floods_[correlation].asked = action.count;
+  if (action.count == 0) return world_.commands.close(correlation, Result::done, "nobody asked");
+  const sim::ServiceId verifier = world_.bus.find("verifier@" + action.verifier);
+  for (std::uint64_t i = 0; i < action.count; ++i) {
+    world_.bus.send(strangers_, verifier, kAppraiseHost, "stranger", correlation,
+                    world_.host_named(action.host).value);
+  }
+}
+
+void IntegrityGlue::on_answer(const sim::Message& message) {
+  Flood& flood = floods_.at(message.correlation);
+  ++flood.answered;
+  flood.trusted += static_cast<HostStanding>(message.data) == HostStanding::trusted;
+  if (flood.answered < flood.asked) return;
+  world_.commands.close(message.correlation, Result::done,
+                        fmt::format("{} answers, {} of them trusted", flood.answered, flood.trusted));
 }
 
 void IntegrityGlue::incident(std::string_view kind, std::string_view entity, std::string_view cause) {

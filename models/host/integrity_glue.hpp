@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,9 @@ class IntegrityGlue final : public IntegrityWorld {
   void add_vms();
 
   Integrity& integrity() noexcept { return *integrity_; }
+  void watch();  // as the setup says; VMs are there
+  // What befalls attestation: compromise_dom0, flood_attestation.
+  void befall(std::uint64_t correlation, const Action& action);
   // A guest's or an attacker's command.
   void act(std::uint64_t correlation, const Action& action);
 
@@ -33,9 +37,13 @@ class IntegrityGlue final : public IntegrityWorld {
   void answer(sim::ServiceId from, std::uint64_t correlation, AttestationVerdict verdict,
               std::string_view reason) override;
   void executed(std::uint64_t correlation, std::string_view what) override;
+  void judged(std::string_view subject, AttestationVerdict verdict, std::string_view reason,
+              std::string_view why) override;
   void incident(std::string_view kind, std::string_view entity, std::string_view cause) override;
 
  private:
+  void flood(std::uint64_t correlation, const Action& action);
+  void on_answer(const sim::Message& message);
   void on_command(const sim::Message& message);
   void change_references(const sim::Message& message, const Action& action);
   const PreparedImage& host_image(const HostSetup& host);
@@ -43,6 +51,11 @@ class IntegrityGlue final : public IntegrityWorld {
 
   World& world_;
   std::unique_ptr<Integrity> integrity_;
+  struct Flood {
+    std::uint64_t asked = 0, answered = 0, trusted = 0;
+  };
+  std::map<std::uint64_t, Flood> floods_;  // by correlation
+  sim::ServiceId strangers_;               // who is no part of the datacenter; made when they first ask
   std::array<const PreparedImage*, 3> host_images_{};  // by BootPolicy
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/acm_io/canonical.hpp"
+#include "models/host/event_desk.hpp"
 #include "models/host/world.hpp"
 #include "sim/base/error.hpp"
 
@@ -213,6 +214,7 @@ void PolicyStore::activated(std::uint32_t document, std::uint32_t group, PolicyE
 
 void PolicyStore::host_runs(sim::HostId host, PolicyEpoch epoch, std::uint64_t correlation) {
   running_.at(host.value) = epoch;
+  if (epoch == groups_[group_of(host)].epoch) world_.events->agrees(host_name(host));
   if (!quarantined_.at(host.value) || epoch != groups_[group_of(host)].epoch) return;
   quarantined_[host.value] = false;
   row(groups_[group_of(host)].active, groups_[group_of(host)].name, host_name(host), "rejoined", "",

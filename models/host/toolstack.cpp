@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "models/host/host_join.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/tvd_host.hpp"
@@ -29,6 +30,7 @@ void Toolstack::on_message(const sim::Message& message) {
   if (method == kPolicyMethods[2]) return policy_abort(message);
   if (method == kPolicyMethods[3]) return policy_deploy(message);
   if (method == kPolicyMethods[4]) return policy_dry_run(message);
+  if (machine_.joins->on_message(method, message)) return;
   if (on_migration_message(method, message)) return;
   if (machine_.domain_builder->on_decided(method, message)) return;
   if (machine_.hypervisor->frozen()) {
@@ -75,6 +77,8 @@ void Toolstack::command(const sim::Message& message) {
       return relabel_host(message, action);
     case ActionKind::relabel_vm:
       return relabel_vm(message, action);
+    case ActionKind::join_hosts:
+      return machine_.joins->begin(message, world_.host_named(action.peer));
     case ActionKind::map_vlan:
       return map_vlan(message, action);
     case ActionKind::clone_vm:

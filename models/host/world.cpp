@@ -4,6 +4,8 @@
 
 #include "models/host/audit.hpp"
 #include "models/host/decision_rings.hpp"
+#include "models/host/event_desk.hpp"
+#include "models/host/host_join.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/integrity_glue.hpp"
 #include "models/host/manager.hpp"
@@ -90,6 +92,7 @@ void World::incident(std::string_view kind, std::string_view entity, std::string
                                     .kind = trace.text(kind),
                                     .entity = trace.text(entity),
                                     .cause = trace.text(cause)});
+  if (kind == "policy_divergence") events->diverged(entity, cause);
 }
 
 void World::step(std::string_view host, std::string_view actor, std::string_view what,
@@ -143,6 +146,7 @@ void World::enter(sim::VmId vm, VmState state, std::string_view cause, std::uint
                                     .to_state = trace.text(to_text(state)),
                                     .cause = trace.text(cause),
                                     .correlation = correlation});
+  events->entered(vm, state);
 }
 
 void World::set_label(sim::VmId vm, std::string_view label, std::string_view cause,

@@ -29,6 +29,8 @@ namespace tvdsim::models {
 
 class Audit;
 class DecisionRings;
+class EventDesk;
+class HostJoin;
 class Hypervisor;
 class Integrity;
 class IntegrityGlue;
@@ -52,6 +54,7 @@ struct Machine {
   std::unique_ptr<Toolstack> toolstack;
   std::unique_ptr<VtpmManager> vtpms;
   std::unique_ptr<TvdHost> domain_builder;
+  std::unique_ptr<HostJoin> joins;
 
   Machine();
   Machine(Machine&&) noexcept;
@@ -98,6 +101,7 @@ struct World {
   Integrity* integrity = nullptr;  // null without TPMs, vTPMs and verifiers
   std::unique_ptr<VmBackend> backend;
   std::vector<Machine> machines;
+  std::unique_ptr<EventDesk> events;
   std::unique_ptr<PolicyStore> policies;
   std::unique_ptr<Manager> manager;
   std::unique_ptr<Network> network;      // null when there is neither a VLAN nor a switch
@@ -105,6 +109,7 @@ struct World {
   std::unique_ptr<DecisionRings> rings;  // null unless decisions are logged
   sim::ServiceId admin;
   sim::ServiceId appraiser;  // whom migrations ask of their targets; none: verifier@<the first of the setup>
+  sim::EventKind action_kind = 0;  // a command is given; data: its correlation id
   sim::EventKind kinds[static_cast<std::size_t>(Step::count)]{};
 
   std::uint64_t after(sim::Duration wait, Step step, sim::HostId host, std::uint64_t data);
