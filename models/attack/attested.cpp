@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "models/attack/staging.hpp"
+#include "models/attestation/integrity.hpp"
+#include "models/host/world.hpp"
 #include "models/truth/read.hpp"
 #include "sim/base/error.hpp"
 
@@ -86,6 +88,11 @@ Action reference_action(ActionKind kind, sim::Duration at, std::string_view imag
   action.image = image;
   action.verifier = "v";
   return action;
+}
+
+std::string known_of(Datacenter& datacenter, std::string_view vm) {
+  const World& world = datacenter.world();
+  return std::string(to_text(world.integrity->verifiers().front()->standing(vm, world.engine.now())));
 }
 
 bool ran_changed_code(Datacenter& datacenter, std::string_view vm) {

@@ -35,6 +35,8 @@ ReferenceRow last_reference_change(const sim::Trace& trace);
 Action reference_action(ActionKind kind, sim::Duration at, std::string_view image);
 // The last challenge about this VM; empty texts when there was none.
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm);
+// What the verifier holds of the VM when the run ends.
+std::string known_of(Datacenter& datacenter, std::string_view vm);
 // Ground truth says that the VM ran changed code.
 bool ran_changed_code(Datacenter& datacenter, std::string_view vm);
 

@@ -96,6 +96,18 @@ Action staged_action(ActionKind kind, sim::Duration at, std::string_view vm, std
   return action;
 }
 
+std::vector<std::string> texts(const sim::Trace& trace, sim::TableId table, std::string_view column) {
+  const Texts cells(trace, table, column);
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < cells.size(); ++i) list.emplace_back(cells[i]);
+  return list;
+}
+
+const std::vector<std::uint64_t>& numbers(const sim::Trace& trace, sim::TableId table,
+                                          std::string_view column) {
+  return trace.column(table, column_of(table, column));
+}
+
 std::string Evidence::decided(Verdict verdict, std::string_view hook) const {
   const Texts verdicts(trace, sim::TableId::decisions, "verdict"),
       hooks(trace, sim::TableId::decisions, "hook"), reasons(trace, sim::TableId::decisions, "reason");

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "models/attack/attack.hpp"
 #include "sim/trace/trace.hpp"
@@ -25,6 +26,11 @@ HostSetup staged_host(std::string_view name);
 VmSetup staged_vm(std::string_view name, std::string_view label, bool start);
 DiskSetup staged_disk(std::string_view name, std::string_view label, std::string_view content);
 Action staged_action(ActionKind kind, sim::Duration at, std::string_view vm, std::string_view disk = {});
+
+// A column of a table, in the order of its rows: of texts, of numbers.
+std::vector<std::string> texts(const sim::Trace& trace, sim::TableId table, std::string_view column);
+const std::vector<std::uint64_t>& numbers(const sim::Trace& trace, sim::TableId table,
+                                          std::string_view column);
 
 // Evidence: what the trace says, and nothing else.
 struct Evidence {

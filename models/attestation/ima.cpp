@@ -100,7 +100,10 @@ void Integrity::keep_quotes(sim::VmId vm) {
 
 void Integrity::extend_done(std::uint64_t pending, Extended& nothing) {
   static_cast<void>(nothing);
+  const std::uint32_t machine = pending_.at(pending).machine;
   execute(pending);
+  const sim::HostId host = world_.where(machine_vm_[machine]);
+  if (host.exists()) agents_.at(host.value)->measured(machine);
 }
 
 void Integrity::on_run(const sim::Event& event) { execute(event.data); }
@@ -113,7 +116,6 @@ void Integrity::execute(std::uint64_t number) {
   if (machine.boots != pending.boots || !world_.where(machine_vm_[pending.machine]).exists())
     return world_.executed(pending.correlation, {});
   executes(machine, pending.component);
-  agents_.at(world_.where(machine_vm_[pending.machine]).value)->measured(pending.machine);
   world_.executed(pending.correlation, machine.now(pending.component).hex);
 }
 

@@ -125,7 +125,7 @@ void Schedule::closed(std::uint32_t watch, std::string_view reason) {
 
 sim::Duration Schedule::good_for(std::uint32_t watch) const {
   const Row& row = rows_.at(watch);
-  if (integrity_.setup_.controls[Control::liveness] == ControlMode::off) return sim::Duration{INT64_MAX};
+  if (integrity_.setup_.controls[Control::liveness] != ControlMode::on) return sim::Duration{INT64_MAX};
   return row.what.period * static_cast<std::int64_t>(row.what.patience) + integrity_.setup_.verifier.wait +
          (row.what.mode == WatchMode::agent ? row.what.period : sim::Duration{});
 }
