@@ -140,6 +140,8 @@ void IntegrityGlue::judged(std::string_view subject, AttestationVerdict verdict,
 }
 
 void IntegrityGlue::watch() {
+  std::map<std::string_view, sim::HostId> hosts;
+  for (const Machine& machine : world_.machines) hosts.emplace(machine.name, machine.id);
   for (const WatchSetup& row : world_.setup.watches) {
     const auto& verifiers = integrity_->verifiers();
     const auto verifier = std::find_if(verifiers.begin(), verifiers.end(), [&](const auto& one) {
@@ -148,7 +150,8 @@ void IntegrityGlue::watch() {
     for (const std::string& name : row.subjects) {
       Watched watched{0,          world_.domains.find(name), row.mode, row.period, row.patience,
                       row.spread, row.stops_on_error};
-      const sim::HostId host = world_.host_named(name);
+      const auto found = hosts.find(name);
+      const sim::HostId host = found == hosts.end() ? sim::HostId::none() : found->second;
       const bool known = host.exists() || (watched.vm.exists() && integrity_->knows(watched.vm));
       if (verifier == verifiers.end() || !known) {
         sim::Findings findings;
