@@ -4,7 +4,7 @@
 // begins with are vouched for by it. Each change, refused ones included, is a row of `reference_changes`.
 //
 // Invariant  what the store's history says the trace says, too, in the same order.
-// Cost       a signature and its verification per manifest, 100 us.
+// Cost       a signature and its verification per manifest.
 // Threads    the engine's.
 // Source     seed 002 section 3.2.
 #pragma once

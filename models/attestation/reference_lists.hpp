@@ -14,7 +14,7 @@
 // In names `\n` and `\\` stand for a line's end and a backslash, as sha256sum writes them. A relative path is one below `/`.
 //
 // Invariant  a list is read whole or refused with one finding: where, what, and one way out.
-// Cost       about 0.3 us per line; a Keylime policy is parsed by SQLite's JSON functions.
+// Cost       linear in the text; a Keylime policy is parsed by SQLite's JSON functions.
 // Threads    pure.
 // Leaves out MD5, which no log carries; exclusions and keyrings of Keylime's policies, which say nothing about digests.
 // Source     GNU coreutils (output of sha256sum); Debian Policy 5.3 and deb-repository; Keylime (runtime policy, version 1).

@@ -6,8 +6,8 @@
 // refused. A manifest comes with a signature of somebody who is trusted; under the two-person rule it takes two of them.
 //
 // Invariant  what is in no row is unknown, never good; the gravest of what is known is the answer; history is only appended to.
-// Cost       a look-up that was made before about 0.2 us, another about 10 us with a million digests (tests/bench/reference_bench.cpp);
-//            an import about 5 us per digest; about 150 bytes per digest.
+// Cost       a look-up that was made before is one of a hash table, another three indexed queries; an import is one insertion per
+//            digest. tests/bench/reference_bench.cpp has them with a million digests.
 // Threads    one at a time.
 // Source     Sailer et al., USENIX Security 2004 (fingerprint database); seed 002 sections 2.2.2 and 3.2; SQLite.
 #pragma once
