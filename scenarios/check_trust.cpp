@@ -217,6 +217,18 @@ void check_trust(CheckContext& context) {
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
     const auto path = fmt::format("hosts[{}]", i);
     check_software(context, spec.hosts[i], true, path);
+    for (const std::string& root : spec.hosts[i].roots_off) {
+      if (root == "measurement" || root == "storage" || root == "reporting") continue;
+      context.findings.error("TVD-101", context.at(path + ".roots_off"),
+                             fmt::format("`{}` is no root of trust.", root),
+                             "measurement, storage or reporting");
+    }
+    if (!spec.hosts[i].tpm && (spec.hosts[i].late_launch || !spec.hosts[i].roots_off.empty())) {
+      context.findings.warning(
+          "TVD-108", context.at(path + ".tpm"),
+          fmt::format("`{}` has no TPM to launch or to switch off with.", spec.hosts[i].name),
+          "set `tpm` too");
+    }
     if (!spec.hosts[i].tpm && !spec.hosts[i].tpm_profile.empty()) {
       context.findings.warning("TVD-108", context.at(path + ".tpm_profile"),
                                fmt::format("host `{}` has no TPM to give a profile to.", spec.hosts[i].name),

@@ -104,6 +104,14 @@ void check_subject(CheckContext& context, const Action& action, const std::strin
   }
 }
 
+// What is done to a TPM needs one.
+void check_tpm(CheckContext& context, const Action& action, const std::string& path) {
+  const auto* host = context.hosts.find(action.host);
+  if (!host || context.spec.hosts[*host].tpm) return;
+  context.findings.error("TVD-106", context.at(path + ".host"), fmt::format("`{}` has no TPM.", action.host),
+                         "give the host `tpm`");
+}
+
 }  // namespace
 
 void check_network_action(CheckContext& context, const Action& action, const std::string& path) {
@@ -151,6 +159,40 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
     case ActionKind::attest_host:
       check_verifier(context, action, path);
       check_subject(context, action, path);
+      if (!action.mode.empty())
+        check_mode(context, action, path, std::array<std::string_view, 1>{"launched"}, "a part of a host");
+      break;
+    case ActionKind::attest_statement:
+      check_verifier(context, action, path);
+      check_tpm(context, action, path);
+      if (action.scratch != 16 && action.scratch != 23) {
+        context.findings.warning("TVD-402", context.at(path + ".scratch"),
+                                 fmt::format("PCR {} cannot be a scratch PCR.", action.scratch), "16 or 23");
+      }
+      break;
+    case ActionKind::probe_bus:
+      check_mode(context, action, path, std::array<std::string_view, 3>{"listen", "drop", "off"},
+                 "what can be done at a bus");
+      check_tpm(context, action, path);
+      break;
+    case ActionKind::seal_secret:
+      if (action.text.empty() || action.text.size() > 128)
+        context.findings.error("TVD-110", context.at(path + ".text"), "a sealed secret has 1 to 128 bytes.");
+      check_tpm(context, action, path);
+      break;
+    case ActionKind::measure_host:
+    case ActionKind::command_tpm:
+      if (action.pcr >= 24) {
+        context.findings.error("TVD-110", context.at(path + ".pcr"),
+                               fmt::format("pcr={}: a TPM has PCRs 0 to 23.", action.pcr));
+      }
+      if (action.kind == ActionKind::measure_host) check_tpm(context, action, path);
+      break;
+    case ActionKind::late_launch:
+    case ActionKind::forge_statement:
+    case ActionKind::unseal_secret:
+    case ActionKind::reset_tpm:
+      check_tpm(context, action, path);
       break;
     case ActionKind::import_references:
     case ActionKind::retire_references:

@@ -65,6 +65,8 @@ void fields(Visitor& v, Part& host) {
   v.texts("devices", host.devices);
   v.flag("tpm", host.tpm);
   v.text("tpm_profile", host.tpm_profile);
+  v.flag("late_launch", host.late_launch);
+  v.texts("roots_off", host.roots_off);
   v.text("image", host.image);
   v.texts("tampered", host.tampered);
   v.choice("decision_cache", host.decision_cache, kCacheModes);
@@ -286,6 +288,7 @@ void action_field(Visitor& v, Part& action, std::string_view name, bool required
   if (name == "count") return v.count(name, action.count, required);
   if (name == "block") return v.count(name, action.block, required);
   if (name == "pcr") return v.count(name, action.pcr, required);
+  if (name == "scratch") return v.count(name, action.scratch, required);
   TVDSIM_ASSERT(false, "actions.def names a field that an action does not have");
 }
 

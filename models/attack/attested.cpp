@@ -63,6 +63,40 @@ Action lie_action(sim::Duration at, std::string_view vm, std::string_view mode) 
   return action;
 }
 
+Action host_action(ActionKind kind, sim::Duration at) {
+  Action action;
+  action.kind = kind;
+  action.at = sim::Time{} + at;
+  action.host = "h1";
+  return action;
+}
+
+Action attest_host_action(sim::Duration at) {
+  Action action = host_action(ActionKind::attest_host, at);
+  action.verifier = "v";
+  return action;
+}
+
+Action statement_action(sim::Duration at, std::uint32_t scratch) {
+  Action action = host_action(ActionKind::attest_statement, at);
+  action.verifier = "v";
+  action.scratch = scratch;
+  return action;
+}
+
+std::size_t attestations_with(const sim::Trace& trace, std::string_view verdict) {
+  std::size_t count = 0;
+  for (std::size_t row = 0; row < trace.count(sim::TableId::attestations); ++row)
+    count += cell(trace, "verdict", row) == verdict;
+  return count;
+}
+
+bool pcr_is_empty(Datacenter& datacenter, std::string_view host, std::uint32_t pcr) {
+  World& world = datacenter.world();
+  const ChipId chip = world.integrity->host(datacenter.host(host)).chip;
+  return world.chips().read_pcr(chip, vtpm::HashAlg::sha256, pcr).all(0);
+}
+
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm) {
   constexpr auto kTable = sim::TableId::attestations;
   for (std::size_t row = trace.count(kTable); row-- > 0;) {

@@ -21,6 +21,11 @@ Action attest_action(sim::Duration at, std::string_view vm);
 Action file_action(ActionKind kind, sim::Duration at, std::string_view vm);
 Action lie_action(sim::Duration at, std::string_view vm, std::string_view mode);
 
+// Of host h1, to verifier v.
+Action host_action(ActionKind kind, sim::Duration at);
+Action attest_host_action(sim::Duration at);
+Action statement_action(sim::Duration at, std::uint32_t scratch);
+
 struct AttestedRow {
   std::string verdict, reason, detail;
   sim::Time at;  // when it was reached
@@ -37,6 +42,10 @@ Action reference_action(ActionKind kind, sim::Duration at, std::string_view imag
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm);
 // What the verifier holds of the VM when the run ends.
 std::string known_of(Datacenter& datacenter, std::string_view vm);
+// How many challenges ended so.
+std::size_t attestations_with(const sim::Trace& trace, std::string_view verdict);
+// The SHA-256 bank's PCR holds zero, as whoever stands beside the machine sees it.
+bool pcr_is_empty(Datacenter& datacenter, std::string_view host, std::uint32_t pcr);
 // Ground truth says that the VM ran changed code.
 bool ran_changed_code(Datacenter& datacenter, std::string_view vm);
 

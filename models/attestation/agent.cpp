@@ -88,6 +88,7 @@ void AttestationAgent::measured(std::uint32_t machine) {
 
 void AttestationAgent::take_up(Challenge& challenge) {
   const MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  if (challenge.scratch != 0) return state(challenge);
   if (!challenge.about_vm) {
     if (machine.chip.exists()) return ask_host(challenge);
     return send(challenge);
@@ -200,8 +201,9 @@ void AttestationAgent::ask_host(Challenge& challenge) {
   if (!host.chip.exists()) return send(challenge);
   std::vector<std::uint8_t> nonce(challenge.nonce.begin(), challenge.nonce.end());
   if (challenge.about_vm) nonce = binding_nonce(challenge.nonce, challenge.own.key);
-  integrity_.chips_.quote(host.chip, std::move(nonce), kQuotedPcrs,
-                          ChipDone<QuoteAnswer>::to<&AttestationAgent::host_quoted>(*this, challenge.id));
+  integrity_.tpm(host_)->quote(
+      {std::string(integrity_.bus_.name(service_)), false}, std::move(nonce), kQuotedPcrs,
+      ChipDone<QuoteAnswer>::to<&AttestationAgent::host_quoted>(*this, challenge.id));
 }
 
 void AttestationAgent::host_quoted(std::uint64_t id, QuoteAnswer& answer) {
@@ -213,7 +215,10 @@ void AttestationAgent::host_quoted(std::uint64_t id, QuoteAnswer& answer) {
   evidence.quote = std::move(answer);
   evidence.event_log = event_log_of(host.boot_log);
   evidence.key = host.enrolled;
-  send(*challenge);
+  if (!host.launches) return send(*challenge);
+  integrity_.tpm(host_)->quote({std::string(integrity_.bus_.name(service_)), false},
+                               {challenge->nonce.begin(), challenge->nonce.end()}, kLaunchPcrs,
+                               ChipDone<QuoteAnswer>::to<&AttestationAgent::launch_quoted>(*this, id));
 }
 
 void AttestationAgent::send(const Challenge& challenge) {

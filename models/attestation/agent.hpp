@@ -45,6 +45,9 @@ class AttestationAgent {
   void own_quoted(std::uint64_t challenge, QuoteAnswer& answer);
   void host_quoted(std::uint64_t challenge, QuoteAnswer& answer);
   void ask_host(Challenge& challenge);
+  void state(Challenge& challenge);
+  void stated(std::uint64_t challenge, QuoteAnswer& answer);
+  void launch_quoted(std::uint64_t challenge, QuoteAnswer& answer);
   void send(const Challenge& challenge);
   void fill_own(Challenge& challenge, QuoteAnswer&& answer);
   Challenge* open(std::uint64_t id);

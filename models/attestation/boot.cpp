@@ -45,7 +45,12 @@ void Integrity::boot(std::uint32_t at) {
   const sim::Duration each = setup_.hash + setup_.extend;
   engine_.charge(sim::Cause::measurement, setup_.hash * static_cast<std::int64_t>(extends.size()));
   machine.ready = engine_.now() + each * static_cast<std::int64_t>(machine.image->size());
-  if (machine.chip.exists()) chips_.boot(machine.chip, std::move(extends));
+  if (TpmService* tpm = machine.is_vm ? nullptr : this->tpm(sim::HostId{at})) {
+    tpm->boot(std::move(extends));
+    if (machine.launches) launch_at(at, {});
+  } else if (machine.chip.exists()) {
+    chips_.boot(machine.chip, std::move(extends));
+  }
   engine_.after({}, stage_kind_, at, std::uint64_t{machine.boots} << 32);
 }
 

@@ -52,7 +52,13 @@ struct Challenge {
     sim::ServiceId service;
     std::uint64_t correlation;
   };
-  std::vector<Asker> more;  // peers that asked the same before it was sent: one quote answers all of them
+  std::vector<Asker> more;   // peers that asked the same before it was sent: one quote answers all of them
+  bool launch_only = false;  // about what was launched late, and nothing that booted before
+  MachineEvidence
+      launched;  // of a host that launches late: a quote of the PCRs that the launch resets, and its log
+  std::uint32_t scratch = 0;  // about what the hypervisor says of itself, by way of this PCR; 0: no
+  std::string statement;      // that, and …
+  QuoteAnswer stated;         // … the quote of the scratch PCR
 };
 
 using ChallengeTable = std::map<std::uint64_t, Challenge>;

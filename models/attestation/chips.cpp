@@ -37,11 +37,22 @@ struct Chip {
   }
   std::optional<vtpm::AttestationKey> key;  // while it is loaded
   Bytes key_public;
+  BusProbe probe = BusProbe::off;
+  std::vector<Bytes> heard;
 };
+
+constexpr std::uint8_t kHighLocality = 2;  // of what a dynamic launch started
+
+// Success, as a TPM says it to a command with one session: what somebody at the bus answers in its place.
+Bytes forged_success() { return {0x80, 0x02, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}; }
+
+bool is_extend(std::span<const std::uint8_t> command) {
+  return vtpm::command_class(command) == vtpm::CommandClass::extend;
+}
 
 // One question and, in the end, its answer.
 struct Question {
-  enum class Kind : std::uint8_t { boot, extend, quote, execute } kind{};
+  enum class Kind : std::uint8_t { boot, extend, quote, execute, launch, converse, refuse } kind{};
   std::map<std::uint64_t, std::unique_ptr<Question>>* home = nullptr;
   std::uint64_t number = 0;
   vtpm::TpmFleet* fleet = nullptr;
@@ -49,7 +60,10 @@ struct Question {
   std::vector<PcrExtend> extends;
   std::uint32_t pcrs = 0;
   sim::Time asked;
-  Bytes bytes;  // of a command; of a nonce
+  Bytes bytes;  // of a command; of a nonce; of launched code
+  std::function<void(const vtpm::Speak&)> talk;
+  std::uint32_t code = 0;
+  std::vector<Bytes> heard;  // by who sits at the bus
   Bytes response;
   QuoteAnswer quoted;
   std::atomic<bool> computed{false};
@@ -59,18 +73,36 @@ struct Question {
 
   // The TPM's clock shows when it was asked, not when its turn came: that depends on no thread.
   vtpm::CommandContext context() const { return {.now = asked}; }
-  Bytes run(const Bytes& command) const { return fleet->execute(chip->tpm, command, context()); }
+  Bytes run(std::span<const std::uint8_t> command, std::uint8_t locality = 0) {
+    if (chip->probe == BusProbe::drop && is_extend(command)) return forged_success();
+    vtpm::CommandContext where = context();
+    where.locality = locality;
+    Bytes answered = fleet->execute(chip->tpm, command, where);
+    if (chip->probe == BusProbe::off) return answered;
+    heard.emplace_back(command.begin(), command.end());
+    heard.push_back(answered);
+    return answered;
+  }
 
-  void extend_all() const {
+  void extend_all(std::uint8_t locality = 0) {
     for (const PcrExtend& row : extends) {
       const vtpm::BankDigest digests[] = {
           {vtpm::HashAlg::sha1, {row.sha1.view().begin(), row.sha1.view().end()}},
           {vtpm::HashAlg::sha256, {row.sha256.view().begin(), row.sha256.view().end()}}};
-      vtpm::expect_success(run(vtpm::pcr_extend_command(row.pcr, digests)), "extending a PCR");
+      vtpm::expect_success(run(vtpm::pcr_extend_command(row.pcr, digests), locality), "extending a PCR");
     }
   }
 
-  void start_up() const {
+  void launch() {
+    using enum vtpm::TpmSignal;
+    for (const auto& [signal, data] : {std::pair{hash_start, std::span<const std::uint8_t>{}},
+                                       std::pair{hash_data, std::span<const std::uint8_t>{bytes}},
+                                       std::pair{hash_end, std::span<const std::uint8_t>{}}})
+      fleet->signal(chip->tpm, signal, data, {.now = asked, .locality = 4});
+    extend_all(kHighLocality);
+  }
+
+  void start_up() {
     fleet->power_cycle(chip->tpm, context());
     vtpm::expect_success(run(vtpm::startup_command(vtpm::StartupType::clear)), "starting a TPM");
     chip->key.reset();
@@ -117,14 +149,22 @@ struct Question {
       case Kind::execute:
         response = run(bytes);
         return;
+      case Kind::launch:
+        return launch();
+      case Kind::converse:
+        return talk([this](std::span<const std::uint8_t> command) { return run(command); });
+      case Kind::refuse:
+        response = vtpm::refusal(code);
+        return;
     }
   }
 
   void answer() {
     --chip->line.open;
     if (!chip->alive) return;
-    Extended nothing;
-    if (extended.call) extended.call(extended.self, extended.tag, nothing);
+    chip->heard.insert(chip->heard.end(), heard.begin(), heard.end());
+    Extended end{code};
+    if (extended.call) extended.call(extended.self, extended.tag, end);
     if (on_quote.call) on_quote.call(on_quote.self, on_quote.tag, quoted);
     if (on_response.call) on_response.call(on_response.self, on_response.tag, response);
   }
@@ -245,14 +285,53 @@ std::size_t Chips::size() const noexcept { return impl_->alive; }
 
 const ChipLine& Chips::line(ChipId chip) const { return impl_->at(chip).line; }
 
-void Chips::boot(ChipId chip, std::vector<PcrExtend> extends) {
+void Chips::boot(ChipId chip, std::vector<PcrExtend> extends, ChipDone<Extended> done) {
   auto question = impl_->ask(chip, Question::Kind::boot);
   sim::Duration time{};
   for (std::size_t i = 0; i < extends.size(); ++i)
     time = time + impl_->at(chip).time(vtpm::CommandClass::extend);
   question->extends = std::move(extends);
+  question->extended = done;
   impl_->submit(std::move(question), time);
 }
+
+void Chips::launch(ChipId chip, Bytes code, std::vector<PcrExtend> extends, ChipDone<Extended> done) {
+  auto question = impl_->ask(chip, Question::Kind::launch);
+  sim::Duration time{};
+  for (std::size_t i = 0; i < extends.size() + 1; ++i)
+    time = time + impl_->at(chip).time(vtpm::CommandClass::extend);
+  question->bytes = std::move(code);
+  question->extends = std::move(extends);
+  question->extended = done;
+  impl_->submit(std::move(question), time);
+}
+
+void Chips::converse(ChipId chip, std::function<void(const vtpm::Speak&)> talk, std::uint32_t commands,
+                     ChipDone<Extended> done) {
+  auto question = impl_->ask(chip, Question::Kind::converse);
+  sim::Duration time{};
+  for (std::uint32_t i = 0; i < commands; ++i) time = time + impl_->at(chip).time(vtpm::CommandClass::other);
+  question->talk = std::move(talk);
+  question->extended = done;
+  impl_->submit(std::move(question), time);
+}
+
+void Chips::refuse(ChipId chip, std::uint32_t code, ChipDone<Extended> extended, ChipDone<QuoteAnswer> quoted,
+                   ChipDone<Bytes> executed) {
+  auto question = impl_->ask(chip, Question::Kind::refuse);
+  question->code = code;
+  question->extended = extended;
+  question->on_quote = quoted;
+  question->on_response = executed;
+  impl_->submit(std::move(question), {});
+}
+
+void Chips::probe(ChipId chip, BusProbe mode) {
+  impl_->rest();
+  impl_->at(chip).probe = mode;
+}
+
+const std::vector<Bytes>& Chips::heard(ChipId chip) const { return impl_->at(chip).heard; }
 
 void Chips::extend(ChipId chip, PcrExtend extend, ChipDone<Extended> done) {
   auto question = impl_->ask(chip, Question::Kind::extend);

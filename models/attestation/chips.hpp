@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,7 +20,7 @@
 
 #include "sim/engine/engine.hpp"
 #include "vtpm/device/profiles.hpp"
-#include "vtpm/device/tpm.hpp"
+#include "vtpm/device/seal.hpp"
 #include "vtpm/evidence/digest.hpp"
 #include "vtpm/evidence/pcr_values.hpp"
 
@@ -66,7 +67,12 @@ struct ChipDone {
     return {[](void* to, std::uint64_t t, Answer& a) { (static_cast<T*>(to)->*Method)(t, a); }, &object, tag};
   }
 };
-struct Extended {};
+struct Extended {
+  std::uint32_t code = 0;  // response code: of a question that was refused before it reached the chip
+};
+
+// Somebody at the wires between a platform and its chip. He hears what passes; he may answer extends in the chip's place.
+enum class BusProbe : std::uint8_t { off, listen, drop };
 
 class Chips {
  public:
@@ -84,11 +90,26 @@ class Chips {
   std::size_t size() const noexcept;  // chips that exist
 
   // Powers off and on, then extends all of it: a boot. One question.
-  void boot(ChipId chip, std::vector<PcrExtend> extends);
+  void boot(ChipId chip, std::vector<PcrExtend> extends, ChipDone<Extended> done = {});
+  // A dynamic launch, which the processor alone can make (locality 4): PCRs 17 to 22 are reset, the code's digest goes into 17; then
+  // the launched code extends all of it from locality 2. One question.
+  void launch(ChipId chip, std::vector<std::uint8_t> code, std::vector<PcrExtend> extends,
+              ChipDone<Extended> done);
   void extend(ChipId chip, PcrExtend extend, ChipDone<Extended> done);
   void quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pcrs, ChipDone<QuoteAnswer> done);
   // A guest's own command.
   void execute(ChipId chip, std::vector<std::uint8_t> command, ChipDone<std::vector<std::uint8_t>> done);
+  // So many commands one after the other, as `talk` decides, with nobody's in between. It may run on another thread.
+  void converse(ChipId chip, std::function<void(const vtpm::Speak&)> talk, std::uint32_t commands,
+                ChipDone<Extended> done);
+  // A question that is answered in its turn, without the chip, with this response code: `done` is one of the three.
+  void refuse(ChipId chip, std::uint32_t code, ChipDone<Extended> extended, ChipDone<QuoteAnswer> quoted = {},
+              ChipDone<std::vector<std::uint8_t>> executed = {});
+
+  // From now on. What was heard is kept, commands and answers in turn.
+  void probe(ChipId chip, BusProbe mode);
+  const std::vector<std::vector<std::uint8_t>>& heard(ChipId chip) const;
+
   // What a PCR holds after everything that was asked so far, looked up by whoever stands beside the machine.
   vtpm::Digest read_pcr(ChipId chip, vtpm::HashAlg bank, std::uint32_t pcr);
   // The attestation key's public area (TPM2B_PUBLIC), as it was enrolled when the chip made it, out of band; empty before its

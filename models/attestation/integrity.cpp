@@ -41,6 +41,9 @@ Integrity::Integrity(sim::Engine& engine, Truth& truth, sim::MessageBus& bus, Ch
       setup_(setup),
       references_(engine, setup_.references),
       chips_(chips) {
+  // What the kernel would measure is not measured, and nobody expects it to be.
+  if (setup_.controls[sim::Control::measurement] == sim::ControlMode::off)
+    setup_.measured.reset(static_cast<std::size_t>(MeasuredClass::program));
   stage_kind_ = engine.kind("integrity.stage", sim::Handler::to<&Integrity::on_stage>(*this));
   run_kind_ = engine.kind("integrity.run", sim::Handler::to<&Integrity::on_run>(*this));
 }
@@ -62,8 +65,16 @@ MeasuredMachine Integrity::make(const Boot& from, bool is_vm) {
 void Integrity::add_host(const Boot& from, bool tpm, ChipLatency latency) {
   TVDSIM_ASSERT(machines_.size() == hosts_, "hosts are added before VMs");
   machines_.push_back(make(from, false));
-  if (tpm) machines_.back().chip = chips_.add(from.name, latency);
+  machines_.back().launches = tpm && from.launches;
   const sim::HostId host{static_cast<std::uint32_t>(hosts_++)};
+  tpms_.emplace_back();
+  if (tpm) {
+    machines_.back().chip = chips_.add(from.name, latency);
+    tpms_.back() = std::make_unique<TpmService>(
+        engine_, chips_, machines_.back().chip,
+        TpmService::Setup{from.name, setup_.controls[sim::Control::tpm_service],
+                          setup_.controls[sim::Control::protected_session], from.roots_off});
+  }
   machine_vm_.push_back(sim::VmId::none());
   agents_.push_back(std::make_unique<AttestationAgent>(*this, host, "attest@" + from.name));
   if (tpm) boot(host.value);

@@ -7,7 +7,7 @@
 // Invariant  no code of a measured class runs before its digest is in the log and in the PCR, unless `measurement` is off.
 // Cost       a boot is one visit to the TPM and one event per component; see SPECIFICATION.md for the whole.
 // Threads    the engine's.
-// Leaves out run-time attacks that change no file, dynamic launch, IMA signatures (models/CAVEATS.md#attestation).
+// Leaves out run-time attacks that change no file, IMA signatures (models/CAVEATS.md#attestation).
 // Source     seed 002 sections 2.2.1 and 2.2.2; Sailer et al., USENIX Security 2004; Berger et al., USENIX Security 2006.
 #pragma once
 
@@ -23,6 +23,7 @@
 #include "models/attestation/integrity_world.hpp"
 #include "models/attestation/measured_machine.hpp"
 #include "models/attestation/reference_desk.hpp"
+#include "models/attestation/scratch.hpp"
 #include "models/attestation/verifier.hpp"
 #include "models/truth/record.hpp"
 #include "sim/base/decision.hpp"
@@ -52,6 +53,8 @@ class Integrity {
     std::string name;
     const PreparedImage* image = nullptr;
     std::vector<std::string> tampered, uninstrumented;  // components by name
+    bool launches = false;                              // a host's: its hypervisor is launched late
+    std::vector<RootOfTrust> roots_off;                 // a host's: what its TPM service does not offer
   };
   // Hosts in the order of their HostIds, all of them. Kept from then on; boots at once.
   void add_host(const Boot& boot, bool tpm, ChipLatency latency);
@@ -81,6 +84,21 @@ class Integrity {
 
   // The host's control domain gives out measurements of machines on which nothing was ever changed; or honest ones again.
   void lie_out_of_band(sim::HostId host, bool lies);
+  // The one way to a host's TPM; null: it has none.
+  TpmService* tpm(sim::HostId host) const;
+  // Actions upon a host with a TPM. They end in IntegrityWorld::ended(); "" or why not.
+  std::string late_launch(sim::HostId host, std::uint64_t correlation);
+  std::string measure_host(sim::HostId host, std::string_view text, std::uint32_t pcr,
+                           std::uint64_t correlation);
+  std::string seal_secret(sim::HostId host, std::string_view text, std::uint64_t correlation);
+  std::string unseal_secret(sim::HostId host, std::uint64_t correlation);
+  std::string command_tpm(sim::VmId vm, std::string_view text, std::uint32_t pcr, std::uint64_t correlation);
+  // Who has the machine in hand: the reset line of its TPM; its bus; a look at it.
+  std::string reset_tpm(sim::HostId host);
+  std::string probe_bus(sim::HostId host, std::string_view mode);
+  bool case_open(sim::HostId host) const { return machines_.at(host.value).case_open; }
+  // Its statements leave out this VM from now on.
+  std::string forge_statement(sim::HostId host, std::string_view hidden);
 
   const MeasuredMachine& host(sim::HostId host) const { return machines_.at(host.value); }
   const MeasuredMachine& vm(sim::VmId vm) const;
@@ -107,6 +125,15 @@ class Integrity {
   void executes(const MeasuredMachine& machine, std::size_t component);
   // IMA: the entry that must be made before this component is used, or null.
   const Measured* to_measure(const MeasuredMachine& machine, std::size_t component) const;
+  void launch_at(std::uint32_t machine, ChipDone<Extended> done);
+  ScratchAttestation& scratch(sim::HostId host, std::uint32_t pcr);
+  std::string statement_of(sim::HostId host) const;
+  void warn_of_bus(sim::HostId host, std::string_view what);
+  void on_launched(std::uint64_t correlation, Extended& end);
+  void on_measured(std::uint64_t correlation, TpmOutcome& outcome);
+  void on_sealed(std::uint64_t correlation, TpmOutcome& outcome);
+  void on_unsealed(std::uint64_t correlation, TpmOutcome& outcome);
+  void on_commanded(std::uint64_t correlation, std::vector<std::uint8_t>& response);
   void extend_done(std::uint64_t pending, Extended& nothing);
   void execute(std::uint64_t pending);
   std::uint32_t machine_of(sim::VmId vm) const { return vm_machine_.at(vm.value); }
@@ -122,8 +149,11 @@ class Integrity {
   Chips& chips_;
   std::vector<MeasuredMachine> machines_;  // hosts first
   std::size_t hosts_ = 0;
-  std::vector<std::uint32_t> vm_machine_;  // by VmId; kNoMachine: none
-  std::vector<sim::VmId> machine_vm_;      // by machine, of VMs
+  std::vector<std::unique_ptr<TpmService>> tpms_;  // by host; null: it has none
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::unique_ptr<ScratchAttestation>> scratches_;
+  std::map<std::uint64_t, std::uint32_t> asked_of_;  // host, by the correlation of a command to its TPM
+  std::vector<std::uint32_t> vm_machine_;            // by VmId; kNoMachine: none
+  std::vector<sim::VmId> machine_vm_;                // by machine, of VMs
   std::map<std::uint64_t, Pending> pending_;
   std::uint64_t next_pending_ = 0;
   sim::EventKind stage_kind_ = 0, run_kind_ = 0;

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "models/attestation/challenge.hpp"
 #include "sim/base/ids.hpp"
@@ -24,6 +27,11 @@ class IntegrityWorld {
   // What a verifier now holds of a machine, and why.
   virtual void judged(std::string_view subject, AttestationVerdict verdict, std::string_view reason,
                       std::string_view why) = 0;
+  // A command to a host's TPM service, or to the host itself, is over.
+  enum class End : std::uint8_t { done, refused, failed };
+  virtual void ended(std::uint64_t correlation, End end, std::string_view reason) = 0;
+  // The VMs that run on a host, by name, each with its label.
+  virtual std::vector<std::pair<std::string, std::string>> running(sim::HostId host) const = 0;
   virtual void incident(std::string_view kind, std::string_view entity, std::string_view cause) = 0;
 };
 

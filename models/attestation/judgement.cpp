@@ -141,9 +141,12 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
             {},
             0};
   }
+  if (challenge.launch_only) return judge_launch(challenge);
+  if (challenge.scratch != 0) return judge_statement(challenge);
   Outcome own = judge_machine(machine, challenge.nonce, challenge.own);
   if (challenge.own.unsigned_word) return on_its_word(challenge, std::move(own));
-  if (!challenge.about_vm || own.verdict > AttestationVerdict::unknown) return own;
+  if (!challenge.about_vm) return with_launch(challenge, std::move(own));
+  if (own.verdict > AttestationVerdict::unknown) return own;
   if (integrity_.setup_.controls[sim::Control::vtpm_root] == sim::ControlMode::off) {
     own.skipped = join(own.skipped, "vtpm_root");
     return own;
@@ -191,7 +194,7 @@ Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) c
     return own;
   }
   const auto nonce = binding_nonce(challenge.nonce, challenge.own.key);
-  Outcome below = judge_machine(host, nonce, challenge.host_evidence);
+  Outcome below = with_launch(challenge, judge_machine(host, nonce, challenge.host_evidence));
   own.entries += below.entries;
   own.skipped = join(own.skipped, below.skipped);
   // Software that is merely outdated or weak says so only on a host that is no worse.

@@ -21,7 +21,9 @@
 namespace tvdsim::models {
 
 inline constexpr std::uint32_t kImaPcr = 10;
-inline constexpr std::uint32_t kQuotedPcrs = 0x0fff;  // 0 to 11
+inline constexpr std::uint32_t kQuotedPcrs = 0x0fff;                     // 0 to 11
+inline constexpr std::uint32_t kLaunchedPcr = 17, kAfterLaunchPcr = 18;  // the hypervisor; what it starts
+inline constexpr std::uint32_t kLaunchPcrs = 1u << kLaunchedPcr | 1u << kAfterLaunchPcr;
 inline constexpr vtpm::HashAlg kBanks[] = {vtpm::HashAlg::sha1, vtpm::HashAlg::sha256};
 
 struct Measured {

@@ -26,10 +26,14 @@ struct MeasuredMachine {
   std::vector<const Measured*> boot_log, ima_log;
   std::vector<const Measured*>
       current;  // by component: what is there now, if something changed it since the boot
-  std::vector<const Measured*> cached;  // by component: what IMA measured last
-  std::uint32_t boots = 0;              // events of an earlier boot are stale
-  sim::Time ready;                      // its last boot ends
-  std::vector<std::uint8_t> enrolled;   // its attestation key, as registered when its TPM first quoted
+  std::vector<const Measured*> cached;      // by component: what IMA measured last
+  std::uint32_t boots = 0;                  // events of an earlier boot are stale
+  sim::Time ready;                          // its last boot ends
+  std::vector<std::uint8_t> enrolled;       // its attestation key, as registered when its TPM first quoted
+  bool launches = false;                    // a host whose processor launches its hypervisor late
+  std::vector<const Measured*> launch_log;  // what was launched last, the hypervisor first
+  bool case_open = false;                   // somebody opened it: seen by who goes there, and by nobody else
+  std::string hides;  // a forged statement leaves out this VM; empty: there is no forger
   Lie lie = Lie::honest;
   bool keeps_quotes = false;                                 // somebody prepares a lie: …
   std::unique_ptr<QuoteAnswer> recorded;                     // … its first quote, and …

@@ -11,6 +11,7 @@ namespace tvdsim::models {
 namespace {
 
 constexpr std::uint32_t kDebug = 16, kApplication = 23;
+const TpmCaller kCaller{"statement", false};
 
 PcrExtend extend_with(std::uint32_t pcr, std::span<const std::uint8_t> statement) {
   return {pcr, vtpm::hash(vtpm::HashAlg::sha1, {statement}), vtpm::hash(vtpm::HashAlg::sha256, {statement})};
@@ -28,8 +29,8 @@ void check_scratch_pcr(std::uint32_t pcr, const std::string& where, sim::Finding
                  fmt::format("{} or {}", kDebug, kApplication));
 }
 
-ScratchAttestation::ScratchAttestation(Chips& chips, ChipId chip, Setup setup)
-    : chips_(chips), chip_(chip), setup_(setup) {
+ScratchAttestation::ScratchAttestation(TpmService& tpm, Setup setup) : tpm_(tpm), setup_(setup) {
+  if (!setup.checked) return;
   sim::Findings findings;
   check_scratch_pcr(setup.pcr, "scratch attestation", findings);
   findings.throw_if_any();
@@ -45,21 +46,23 @@ void ScratchAttestation::attest(std::span<const std::uint8_t> statement, std::ve
 
 void ScratchAttestation::begin(Request request) {
   under_way_.push_back(request.done);
-  chips_.extend(chip_, request.extend, {});
-  chips_.quote(chip_, std::move(request.nonce), 1u << setup_.pcr,
-               ChipDone<QuoteAnswer>::to<&ScratchAttestation::quoted>(*this, 0));
+  tpm_.extend(kCaller, request.extend, {});
+  tpm_.quote(kCaller, std::move(request.nonce), 1u << setup_.pcr,
+             ChipDone<QuoteAnswer>::to<&ScratchAttestation::quoted>(*this, 0));
 }
 
 void ScratchAttestation::quoted(std::uint64_t, QuoteAnswer& answer) {
   const ChipDone<QuoteAnswer> done = under_way_.front();
   under_way_.pop_front();
-  chips_.execute(chip_, vtpm::pcr_reset_command(setup_.pcr),
-                 ChipDone<std::vector<std::uint8_t>>::to<&ScratchAttestation::cleared>(*this, 0));
+  tpm_.execute(kCaller, vtpm::pcr_reset_command(setup_.pcr),
+               ChipDone<std::vector<std::uint8_t>>::to<&ScratchAttestation::cleared>(*this, 0));
   if (done.call) done.call(done.self, done.tag, answer);
 }
 
 void ScratchAttestation::cleared(std::uint64_t, std::vector<std::uint8_t>& response) {
-  vtpm::expect_success(response, "resetting the scratch PCR");
+  // A service whose root of measurement is off refuses both, the extend and this.
+  if (setup_.checked && tpm_.enabled(RootOfTrust::measurement))
+    vtpm::expect_success(response, "resetting the scratch PCR");
   if (!setup_.one_at_a_time) return;
   queue_.pop_front();
   if (!queue_.empty()) begin(queue_.front());

@@ -3,7 +3,7 @@
 // The statement's digest is extended into a PCR that can be reset, the PCR is quoted over the nonce, and reset again. Whoever has
 // the statement recomputes the PCR from zero and checks the quote.
 //
-//   ScratchAttestation scratch(chips, chip, {.pcr = 16});     // InputError TVD-402 for a PCR that cannot serve
+//   ScratchAttestation scratch(service, {.pcr = 16});         // InputError TVD-402 for a PCR that cannot serve
 //   scratch.attest(statement, nonce, done);                    // done has the quote
 //   shows(quote, key, nonce, 16, statement)                     // verifier's side
 //
@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "models/attestation/chips.hpp"
+#include "models/attestation/tpm_service.hpp"
 #include "sim/base/error.hpp"
 #include "vtpm/evidence/public_key.hpp"
 #include "vtpm/evidence/quote.hpp"
@@ -37,12 +37,14 @@ class ScratchAttestation {
   struct Setup {
     std::uint32_t pcr = 16;
     bool one_at_a_time = true;  // else questions of several attestations mix in the chip's queue
+    bool checked = true;        // else any PCR is taken, also one that keeps what it was extended with
   };
-  ScratchAttestation(Chips& chips, ChipId chip, Setup setup);
+  ScratchAttestation(TpmService& tpm, Setup setup);
 
   void attest(std::span<const std::uint8_t> statement, std::vector<std::uint8_t> nonce,
               ChipDone<QuoteAnswer> done);
-  std::size_t waiting() const noexcept { return queue_.size(); }  // the one under way included
+  // The one under way included.
+  std::size_t waiting() const noexcept { return setup_.one_at_a_time ? queue_.size() : under_way_.size(); }
 
  private:
   struct Request {
@@ -54,8 +56,7 @@ class ScratchAttestation {
   void quoted(std::uint64_t tag, QuoteAnswer& answer);
   void cleared(std::uint64_t tag, std::vector<std::uint8_t>& response);
 
-  Chips& chips_;
-  ChipId chip_;
+  TpmService& tpm_;
   Setup setup_;
   std::deque<Request> queue_;
   std::deque<ChipDone<QuoteAnswer>> under_way_;  // in the order of their quotes

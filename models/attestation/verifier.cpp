@@ -58,13 +58,15 @@ void Verifier::attest_vm(const sim::Message& command, sim::VmId vm) {
   challenge(command, integrity_.machine_of(vm), true, where, false);
 }
 
-void Verifier::attest_host(const sim::Message& command, sim::HostId host) {
-  challenge(command, host.value, false, host, false);
+void Verifier::attest_host(const sim::Message& command, sim::HostId host, bool launch_only) {
+  challenge(command, host.value, false, host, false, {.launch_only = launch_only});
 }
 
 void Verifier::challenge(const sim::Message& asked, std::uint32_t machine, bool about_vm, sim::HostId at,
-                         bool by_peer) {
+                         bool by_peer, ChallengeAbout about) {
   Challenge made;
+  made.launch_only = about.launch_only;
+  made.scratch = about.scratch;
   made.machine = machine;
   made.about_vm = about_vm;
   made.host = at;
@@ -144,10 +146,13 @@ void Verifier::close(Challenge& challenge, Outcome outcome) {
   if (!trusted)
     why = fmt::format("{}: {}", to_text(outcome.verdict),
                       outcome.detail.empty() ? outcome.reason : outcome.detail);
-  if (counts || trusted) stand(challenge, outcome);
+  // A part of a machine, or what it says of itself, is not what is known of it.
+  const bool whole = challenge.scratch == 0 && !challenge.launch_only;
+  if (whole && (counts || trusted)) stand(challenge, outcome);
   if (counts && !trusted) integrity_.world_.incident("attestation", machine.name, why);
   if (trusted && outcome.reason != "ok") integrity_.world_.incident("warning", machine.name, outcome.detail);
-  if (counts || trusted) integrity_.world_.judged(machine.name, outcome.verdict, outcome.reason, why);
+  if (whole && (counts || trusted))
+    integrity_.world_.judged(machine.name, outcome.verdict, outcome.reason, why);
   answer(challenge, outcome, why);
   const auto closed = integrity_.challenges_.extract(challenge.id);
   const Challenge& was = closed.mapped();
@@ -205,7 +210,9 @@ void Verifier::row(const Challenge& challenge, const Outcome& outcome) {
                                        .asked_ns = challenge.asked,
                                        .time_ns = integrity_.engine_.now(),
                                        .verifier = trace.text(name_),
-                                       .kind = trace.text(challenge.about_vm ? "vm" : "host"),
+                                       .kind = trace.text(challenge.scratch != 0 ? "statement"
+                                                          : challenge.about_vm   ? "vm"
+                                                                                 : "host"),
                                        .subject = trace.text(machine.name),
                                        .host = trace.text(integrity_.machines_[challenge.host.value].name),
                                        .verdict = trace.text(to_text(outcome.verdict)),

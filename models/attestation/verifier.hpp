@@ -36,6 +36,12 @@ struct VerifierSetup {
   sim::Duration cost{400'000}, per_entry{2'000};   // two signatures; one look-up
 };
 
+// Which part of a host's evidence a challenge is about.
+struct ChallengeAbout {
+  bool launch_only = false;
+  std::uint32_t scratch = 0;  // the PCR by way of which its hypervisor speaks; 0: it is about the host
+};
+
 class Verifier {
  public:
   Verifier(Integrity& integrity, const std::string& host);
@@ -47,7 +53,9 @@ class Verifier {
 
   // A command of an administrator (attest_vm, attest_host), which came as this message.
   void attest_vm(const sim::Message& command, sim::VmId vm);
-  void attest_host(const sim::Message& command, sim::HostId host);
+  void attest_host(const sim::Message& command, sim::HostId host, bool launch_only = false);
+  // What a host's hypervisor says of itself, by way of this scratch PCR.
+  void attest_statement(const sim::Message& command, sim::HostId host, std::uint32_t scratch);
   // Who takes what is no message of attestation: the glue to an administrator's commands.
   void on_command(sim::MessageHandler handler) { command_ = handler; }
   Schedule& schedule() noexcept { return schedule_; }
@@ -63,12 +71,15 @@ class Verifier {
 
   void on_message(const sim::Message& message);
   void challenge(const sim::Message& asked, std::uint32_t machine, bool about_vm, sim::HostId at,
-                 bool by_peer);
+                 bool by_peer, ChallengeAbout about = {});
   std::uint64_t ask(Challenge made);  // its number
   void evidence(std::uint64_t id);
   void on_wait(const sim::Event& event);
   void judged(Challenge& challenge);
   Outcome judge(const Challenge& challenge) const;
+  Outcome judge_statement(const Challenge& challenge) const;
+  Outcome judge_launch(const Challenge& challenge) const;
+  Outcome with_launch(const Challenge& challenge, Outcome own) const;
   Outcome with_host(const Challenge& challenge, Outcome own) const;
   Outcome judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
                         const MachineEvidence& evidence) const;

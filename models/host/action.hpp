@@ -31,7 +31,7 @@ struct Action {
   std::uint32_t policy_index = 0;  // index into DatacenterSetup::policies
   std::uint64_t count = 1;
   std::uint32_t block = 0;
-  std::uint32_t pcr = 10;
+  std::uint32_t pcr = 10, scratch = 16;
   std::string path, verifier, tvd;
   std::string peer;                     // another host
   std::string image, signer;            // what a manifest of reference values is about, and who signed it

@@ -2,6 +2,16 @@
 
 namespace tvdsim::models {
 
+bool is_tpm_command(ActionKind kind) noexcept {
+  return kind == ActionKind::measure_host || kind == ActionKind::seal_secret ||
+         kind == ActionKind::unseal_secret || kind == ActionKind::late_launch;
+}
+
+bool is_done_at_host(ActionKind kind) noexcept {
+  return kind == ActionKind::forge_statement || kind == ActionKind::inspect_host ||
+         kind == ActionKind::reset_tpm || kind == ActionKind::probe_bus;
+}
+
 Way way_of(ActionKind kind) noexcept {
   switch (kind) {
     case ActionKind::assign_disk:
@@ -37,6 +47,7 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::run_program:
     case ActionKind::tamper_file:
     case ActionKind::lie:
+    case ActionKind::command_tpm:
       return Way::guest;
     case ActionKind::acknowledge_event:
       return Way::event_desk;
@@ -45,6 +56,7 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::import_references:
     case ActionKind::retire_references:
     case ActionKind::publish_advisory:
+    case ActionKind::attest_statement:
       return Way::verifier;
     case ActionKind::crash_vm:
     case ActionKind::kill_backend:
@@ -53,6 +65,10 @@ Way way_of(ActionKind kind) noexcept {
     case ActionKind::suppress_audit:
     case ActionKind::compromise_dom0:
     case ActionKind::flood_attestation:
+    case ActionKind::forge_statement:
+    case ActionKind::inspect_host:
+    case ActionKind::reset_tpm:
+    case ActionKind::probe_bus:
       return Way::fault;
     default:
       return Way::toolstack;

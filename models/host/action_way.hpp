@@ -12,5 +12,9 @@ namespace tvdsim::models {
 enum class Way : std::uint8_t { toolstack, manager, verifier, event_desk, guest, fault };
 
 Way way_of(ActionKind kind) noexcept;
+// Commands to the TPM service of a host's control domain.
+bool is_tpm_command(ActionKind kind) noexcept;
+// What somebody does to a host who has it in his hands.
+bool is_done_at_host(ActionKind kind) noexcept;
 
 }  // namespace tvdsim::models

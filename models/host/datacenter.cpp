@@ -217,7 +217,8 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
     case Way::toolstack: {
       const bool at_host = action.kind == ActionKind::start_vm || action.kind == ActionKind::resume_vm ||
                            action.kind == ActionKind::restart_backend ||
-                           action.kind == ActionKind::map_vlan || action.kind == ActionKind::join_hosts;
+                           action.kind == ActionKind::map_vlan || action.kind == ActionKind::join_hosts ||
+                           is_tpm_command(action.kind);
       const sim::HostId named = at_host && !action.host.empty() ? host(action.host) : sim::HostId::none();
       const sim::VmId vm = world.domains.find(action.vm);
       send(correlation, named.exists() ? world.machine(named).service : world.machine_of(vm).service);

@@ -56,7 +56,10 @@ struct HostSetup {
   sim::Duration nic_latency{20'000};
   std::vector<std::string> devices;  // native devices, each driven by one domain at most
   bool tpm = false;
-  std::string tpm_profile;                  // a row of vtpm/device/profiles.def; empty: its first
+  std::string tpm_profile;  // a row of vtpm/device/profiles.def; empty: its first
+  bool late_launch =
+      false;  // its processor can launch the hypervisor late, and does when the host has booted
+  std::vector<std::string> roots_off;       // roots of trust that its TPM service does not offer
   std::string image;                        // what it boots; empty: the built-in host image
   std::vector<std::string> tampered;        // components that differ by one byte from what their image says
   std::vector<std::string> uninstrumented;  // boot stages that start the next one without measuring it

@@ -48,10 +48,10 @@ void DecisionRings::drain(Ring& ring, bool last) {
   if (!keeper_) return;
   const std::optional<Digest> anchor = keeper_->drain(ring.host, *ring.ring, last);
   if (!anchor || !ring.id.exists() || !world_.integrity) return;
-  const ChipId chip = world_.integrity->host(ring.id).chip;
-  if (!chip.exists()) return;
+  TpmService* tpm = world_.integrity->tpm(ring.id);
+  if (!tpm) return;
   const PcrExtend extend{kDecisionPcr, vtpm::hash(vtpm::HashAlg::sha1, {*anchor}), vtpm::Digest(*anchor)};
-  world_.chips().extend(chip, extend, {});
+  tpm->extend({"audit", false}, extend, {});
 }
 
 void DecisionRings::finish() {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "models/host/action_way.hpp"
 #include "models/host/audit.hpp"
 #include "models/host/hypervisor.hpp"
 #include "models/host/integrity_glue.hpp"
@@ -43,6 +44,7 @@ void crash_vm(World& world, std::uint64_t correlation, const Action& action) {
 }  // namespace
 
 void fault(World& world, std::uint64_t correlation, const Action& action) {
+  if (is_done_at_host(action.kind)) return acts_on_host(world, correlation, action);
   switch (action.kind) {
     case ActionKind::crash_vm:
       return crash_vm(world, correlation, action);

@@ -185,6 +185,7 @@ void guest_acts(World& world, std::uint64_t correlation, const Action& action) {
     case ActionKind::run_program:
     case ActionKind::tamper_file:
     case ActionKind::lie:
+    case ActionKind::command_tpm:
       if (world.integrity_glue) return world.integrity_glue->act(correlation, action);
       return guest.close(Result::failed, "nothing is known of what it runs");
     default:

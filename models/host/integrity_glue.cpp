@@ -6,6 +6,7 @@
 
 #include "models/acm_io/canonical.hpp"
 #include "models/attestation/protocol.hpp"
+#include "models/host/action_way.hpp"
 #include "models/host/boot_load.hpp"
 #include "models/host/event_desk.hpp"
 #include "models/host/hypervisor.hpp"
@@ -32,6 +33,21 @@ SoftwareImage image_of(const ImageSetup& setup) {
   }
   findings.throw_if_any();
   return image;
+}
+
+std::vector<RootOfTrust> roots_off(const HostSetup& host) {
+  std::vector<RootOfTrust> roots;
+  sim::Findings findings;
+  for (const std::string& name : host.roots_off) {
+    if (const auto root = root_of_trust(name)) {
+      roots.push_back(*root);
+    } else {
+      findings.error("TVD-101", fmt::format("host {}: roots_off", host.name),
+                     fmt::format("`{}` is no root of trust.", name), "measurement, storage or reporting");
+    }
+  }
+  findings.throw_if_any();
+  return roots;
 }
 
 IntegritySetup setup_of(World& world) {
@@ -76,8 +92,9 @@ IntegrityGlue::IntegrityGlue(World& world)
     integrity_->prepare(image);
   }
   for (const HostSetup& row : world.setup.hosts) {
-    const Integrity::Boot boot{row.name, row.image.empty() ? &host_image(row) : &image(row.image),
-                               row.tampered, row.uninstrumented};
+    const Integrity::Boot boot{row.name,        row.image.empty() ? &host_image(row) : &image(row.image),
+                               row.tampered,    row.uninstrumented,
+                               row.late_launch, roots_off(row)};
     integrity_->add_host(boot, row.tpm, world.chip_latency(row));
   }
   for (const std::string& host : world.setup.verifiers) integrity_->add_verifier(host);
@@ -87,7 +104,7 @@ IntegrityGlue::IntegrityGlue(World& world)
 
 void IntegrityGlue::add_vms() {
   for (const VmSetup& row : world_.setup.vms) {
-    const Integrity::Boot boot{row.name, &image(row.image), row.tampered, row.uninstrumented};
+    const Integrity::Boot boot{row.name, &image(row.image), row.tampered, row.uninstrumented, false, {}};
     integrity_->add_vm(world_.domains.find(row.name), boot);
   }
 }
@@ -204,7 +221,9 @@ void IntegrityGlue::on_command(const sim::Message& message) {
     if (action.kind == ActionKind::attest_vm)
       return verifier->attest_vm(message, world_.domains.find(action.vm));
     if (action.kind == ActionKind::attest_host)
-      return verifier->attest_host(message, world_.host_named(action.host));
+      return verifier->attest_host(message, world_.host_named(action.host), action.mode == "launched");
+    if (action.kind == ActionKind::attest_statement)
+      return verifier->attest_statement(message, world_.host_named(action.host), action.scratch);
     if (action.kind == ActionKind::import_references || action.kind == ActionKind::retire_references ||
         action.kind == ActionKind::publish_advisory)
       return change_references(message, action);
@@ -246,12 +265,76 @@ void IntegrityGlue::act(std::uint64_t correlation, const Action& action) {
     case ActionKind::tamper_file:
       why = integrity_->tamper_file(vm, action.path, action.text, correlation);
       break;
+    case ActionKind::command_tpm:
+      why = integrity_->command_tpm(vm, action.text, action.pcr, correlation);
+      break;
     default:
       why = integrity_->lie(vm, action.mode);
       if (why.empty()) world_.commands.close(correlation, Result::done, action.mode);
       break;
   }
   if (!why.empty()) world_.commands.close(correlation, Result::failed, why);
+}
+
+void IntegrityGlue::act_on_host(std::uint64_t correlation, const Action& action) {
+  const sim::HostId host = world_.host_named(action.host);
+  std::string why;
+  switch (action.kind) {
+    case ActionKind::measure_host:
+      why = integrity_->measure_host(host, action.text, action.pcr, correlation);
+      break;
+    case ActionKind::seal_secret:
+      why = integrity_->seal_secret(host, action.text, correlation);
+      break;
+    case ActionKind::unseal_secret:
+      why = integrity_->unseal_secret(host, correlation);
+      break;
+    case ActionKind::late_launch:
+      why = integrity_->late_launch(host, correlation);
+      break;
+    case ActionKind::forge_statement:
+      why = integrity_->forge_statement(host, action.vm);
+      if (why.empty()) ended(correlation, End::done, "");
+      break;
+    case ActionKind::reset_tpm:
+      why = integrity_->reset_tpm(host);
+      if (why.empty()) ended(correlation, End::done, "");
+      break;
+    case ActionKind::probe_bus:
+      why = integrity_->probe_bus(host, action.mode);
+      if (why.empty()) ended(correlation, End::done, action.mode);
+      break;
+    default: {
+      const bool open = integrity_->case_open(host);
+      if (open) world_.incident("physical_tampering", action.host, "its case was opened");
+      ended(correlation, End::done, open ? "its case was opened" : "its seals are whole");
+      break;
+    }
+  }
+  if (!why.empty()) ended(correlation, End::failed, why);
+}
+
+void acts_on_host(World& world, std::uint64_t correlation, const Action& action) {
+  if (world.integrity_glue) return world.integrity_glue->act_on_host(correlation, action);
+  world.commands.close(correlation, Result::failed, "there is no TPM");
+}
+
+void IntegrityGlue::ended(std::uint64_t correlation, End end, std::string_view reason) {
+  const Result result = end == End::done      ? Result::done
+                        : end == End::refused ? Result::refused
+                                              : Result::failed;
+  const Action& action = world_.commands.action(correlation);
+  if (!is_tpm_command(action.kind)) return world_.commands.close(correlation, result, reason);
+  world_.reply(world_.machine(world_.host_named(action.host)).service, correlation, result, reason);
+}
+
+std::vector<std::pair<std::string, std::string>> IntegrityGlue::running(sim::HostId host) const {
+  std::vector<std::pair<std::string, std::string>> list;
+  for (std::uint32_t vm = 0; vm < world_.domains.count(); ++vm) {
+    if (where({vm}) != host || world_.machine(host).dom0 == sim::VmId{vm}) continue;
+    list.emplace_back(world_.domains.name[vm], world_.domains.label_name[vm]);
+  }
+  return list;
 }
 
 }  // namespace tvdsim::models

@@ -32,6 +32,8 @@ class IntegrityGlue final : public IntegrityWorld {
   void befall(std::uint64_t correlation, const Action& action);
   // A guest's or an attacker's command.
   void act(std::uint64_t correlation, const Action& action);
+  // A command to a host's TPM service; what somebody does who has the host in his hands.
+  void act_on_host(std::uint64_t correlation, const Action& action);
 
   sim::HostId where(sim::VmId vm) const override;
   void answer(sim::ServiceId from, std::uint64_t correlation, AttestationVerdict verdict,
@@ -39,6 +41,8 @@ class IntegrityGlue final : public IntegrityWorld {
   void executed(std::uint64_t correlation, std::string_view what) override;
   void judged(std::string_view subject, AttestationVerdict verdict, std::string_view reason,
               std::string_view why) override;
+  void ended(std::uint64_t correlation, End end, std::string_view reason) override;
+  std::vector<std::pair<std::string, std::string>> running(sim::HostId host) const override;
   void incident(std::string_view kind, std::string_view entity, std::string_view cause) override;
 
  private:
@@ -58,5 +62,8 @@ class IntegrityGlue final : public IntegrityWorld {
   sim::ServiceId strangers_;               // who is no part of the datacenter; made when they first ask
   std::array<const PreparedImage*, 3> host_images_{};  // by BootPolicy
 };
+
+// The glue's act_on_host(); where there is none, the command fails.
+void acts_on_host(World& world, std::uint64_t correlation, const Action& action);
 
 }  // namespace tvdsim::models

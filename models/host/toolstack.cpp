@@ -5,6 +5,7 @@
 #include <array>
 
 #include "models/host/host_join.hpp"
+#include "models/host/integrity_glue.hpp"
 #include "models/host/native_device.hpp"
 #include "models/host/split_driver.hpp"
 #include "models/host/tvd_host.hpp"
@@ -86,6 +87,12 @@ void Toolstack::command(const sim::Message& message) {
     case ActionKind::restart_backend:
       machine_.drivers->restart_backend(*device_kind(action.device), message.correlation);
       return answer(message, Result::done, "");
+    case ActionKind::measure_host:
+    case ActionKind::seal_secret:
+    case ActionKind::unseal_secret:
+    case ActionKind::late_launch:
+      if (world_.integrity_glue) return world_.integrity_glue->act_on_host(message.correlation, action);
+      return answer(message, Result::failed, "there is no TPM");
     default:
       return answer(message, Result::failed, "the toolstack does not know this command");
   }

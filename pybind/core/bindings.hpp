@@ -30,6 +30,7 @@ void bind_attacks(pybind11::module_& m);          // attacks, their orders, the 
 void bind_evidence(pybind11::module_& m);         // measurement logs and quotes
 void bind_references(pybind11::module_& m);       // known digests, and who says so
 void bind_tpm(pybind11::module_& m);              // real TPMs
+void bind_tpm12(pybind11::module_& m);            // TPM 1.2s
 void bind_served(pybind11::module_& m);           // real TPMs for other programs
 void bind_guest(pybind11::module_& m);            // real guests
 

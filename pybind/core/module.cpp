@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_evidence(m);
   tvdsim::pybind::bind_references(m);
   tvdsim::pybind::bind_tpm(m);
+  tvdsim::pybind::bind_tpm12(m);
   tvdsim::pybind::bind_served(m);
   tvdsim::pybind::bind_guest(m);
 }

@@ -95,6 +95,7 @@ from .things import (
     Traffic, Tvd, Vlan, Vm, Watch,
 )
 from .tpm import ResponseCode, Tpm, TpmFleet, TpmState, pcr_file
+from .tpm12 import Tpm12, Tpm12Fleet
 
 __all__ = [
     "AcknowledgeEvent", "Action", "ActionPlan", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
@@ -106,7 +107,7 @@ __all__ = [
     "ReadDisk", "RealGuest", "Reference", "ReferenceChange", "ReferenceStore", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
     "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "RetireReferences", "Run", "RunInterrupted", "RunProgram",
     "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
-    "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "TpmExtend", "TpmFleet", "TpmState",
+    "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "Tpm12", "Tpm12Fleet", "TpmExtend", "TpmFleet", "TpmState",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "Watch",
     "WorkerDied", "WorldError", "WriteDisk", "analyse", "attacks", "diff", "doctor", "output", "pcr_file",
     "replay", "sweep", "__version__",

@@ -19,11 +19,101 @@ class AttestVm(Action):
 
 @dataclass(frozen=True)
 class AttestHost(Action):
-    """Challenges a host with a nonce and judges its evidence."""
+    """Challenges a host with a nonce and judges its evidence; ``mode="launched"`` judges what was launched late alone."""
 
     kind = "attest_host"
     host: Ref
     verifier: Ref
+    mode: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class AttestStatement(Action):
+    """Asks a host for its hypervisor's list of VMs and labels, attested through a scratch PCR (16 unless said otherwise)."""
+
+    kind = "attest_statement"
+    host: Ref
+    verifier: Ref
+    scratch: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class ForgeStatement(Action):
+    """A process in the host's control domain attests lists without the VM from now on."""
+
+    kind = "forge_statement"
+    host: Ref
+    vm: Ref
+
+
+@dataclass(frozen=True)
+class MeasureHost(Action):
+    """A service of the control domain measures text into a PCR of its host's TPM."""
+
+    kind = "measure_host"
+    host: Ref
+    text: str
+    pcr: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class SealSecret(Action):
+    """Seals text (at most 128 bytes) at the host's TPM to what its PCRs 0 to 11 hold."""
+
+    kind = "seal_secret"
+    host: Ref
+    text: str
+
+
+@dataclass(frozen=True)
+class UnsealSecret(Action):
+    """Has the host's TPM open what was sealed there last."""
+
+    kind = "unseal_secret"
+    host: Ref
+
+
+@dataclass(frozen=True)
+class LateLaunch(Action):
+    """Launches the host's hypervisor anew, measured by the processor, without a reboot."""
+
+    kind = "late_launch"
+    host: Ref
+
+
+@dataclass(frozen=True)
+class InspectHost(Action):
+    """Somebody goes to the host and looks: was its case opened?"""
+
+    kind = "inspect_host"
+    host: Ref
+
+
+@dataclass(frozen=True)
+class ResetTpm(Action):
+    """Pulses the reset line of a host's TPM while the platform runs, and replays the measurements of an unchanged boot."""
+
+    kind = "reset_tpm"
+    host: Ref
+
+
+@dataclass(frozen=True)
+class ProbeBus(Action):
+    """Somebody sits at the bus of a host's TPM. ``mode``: ``listen``, ``drop`` or ``off``."""
+
+    kind = "probe_bus"
+    host: Ref
+    mode: str
+
+
+@dataclass(frozen=True)
+class CommandTpm(Action):
+    """A guest sends its host's TPM a command of its own that would extend a PCR with text."""
+
+    kind = "command_tpm"
+    vm: Ref
+    text: str
+    pcr: Optional[int] = None
 
 
 @dataclass(frozen=True)

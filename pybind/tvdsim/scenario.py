@@ -187,7 +187,8 @@ class Scenario(Watching):
 
     def hosts(self, pattern: str, *, label: Optional[Ref] = None, cores: int = 1, memory: str = "16 GiB",
               nic_rate: str = "10 Gbit/s", nic_latency: str = "20 us", devices: Iterable[str] = (),
-              tpm: Union[bool, str] = False, tpm_profile: str = "", image: Ref = "", tampered: Iterable[str] = (),
+              tpm: Union[bool, str] = False, tpm_profile: str = "", late_launch: bool = False,
+              roots_off: Iterable[str] = (), image: Ref = "", tampered: Iterable[str] = (),
               vlan_map: Optional[Mapping[Any, Vid]] = None, decision_cache: str = "none",
               domain_ids: int = 0, kind: str = "xen", boot_policy: str = "good") -> List[Host]:
         """``hosts("h[1-4]", cores=32, memory="128 GiB", tpm="2.0")``: four hosts, dom0 of each is built first, in order.
@@ -198,7 +199,7 @@ class Scenario(Watching):
         of models/acm/hypervisors.def; ``boot_policy``: what its boot services find, ``"good"``, ``"missing"`` or ``"corrupt"`` (it starts nothing).
         """
         model = Host("", label="" if label is None else str(label), cores=cores, devices=_names(devices), tpm=bool(tpm),
-                     tpm_profile=tpm_profile, image=str(image), tampered=_names(tampered), kind=kind, boot_policy=boot_policy,
+                     tpm_profile=tpm_profile, late_launch=late_launch, roots_off=_names(roots_off), image=str(image), tampered=_names(tampered), kind=kind, boot_policy=boot_policy,
                      vlan_map=tuple(VlanMap(int(k), int(v)) for k, v in (vlan_map or {}).items()),
                      decision_cache=decision_cache, domain_ids=domain_ids,
                      memory=self._quantity(units.size, memory, "memory"),

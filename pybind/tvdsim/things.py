@@ -40,6 +40,8 @@ class Host(Named):
     devices: Tuple[str, ...] = ()
     tpm: bool = False
     tpm_profile: str = ""
+    late_launch: bool = False
+    roots_off: Tuple[str, ...] = ()
     image: str = ""
     tampered: Tuple[str, ...] = ()
     decision_cache: str = "none"

@@ -9,7 +9,7 @@
 
 Names and seed make the keys: the same TPMs come out at any number of workers, and again tomorrow (``fleet.deterministic``).
 A TPM that refuses is a ``WorldError`` whose ``name`` is the specification's name of the response code; ``execute`` alone gives
-the response as it is. Not here: RSA keys, certificates, authorization values, TPM 1.2. Clocks of these TPMs stand still.
+the response as it is. Not here: RSA keys, certificates, authorization values; TPM 1.2s are ``Tpm12Fleet``. Clocks of these TPMs stand still.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ std::vector<std::uint8_t> stir_random_command(std::span<const std::uint8_t> byte
   return Command(kNoSessions, 0x146).sized(bytes).take();
 }
 
+std::vector<std::uint8_t> refusal(std::uint32_t code) { return Command(kNoSessions, code).take(); }
+
 std::uint32_t response_code(std::span<const std::uint8_t> response) {
   Response r(response, "a TPM command");
   r.take(6);

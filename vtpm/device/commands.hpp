@@ -39,6 +39,8 @@ std::vector<std::uint8_t> pcr_reset_command(std::uint32_t pcr);
 std::vector<std::uint8_t> get_random_command(std::uint16_t bytes);
 std::vector<std::uint8_t> stir_random_command(std::span<const std::uint8_t> bytes);  // at most 128
 
+// What a TPM says that refuses by this code: a header alone.
+std::vector<std::uint8_t> refusal(std::uint32_t code);
 // What a TPM said about a command: 0 is success.
 std::uint32_t response_code(std::span<const std::uint8_t> response);
 

@@ -175,6 +175,23 @@ void LibtpmsDevice::power_on(std::span<const std::uint8_t> permanent, std::span<
   }
 }
 
+void LibtpmsDevice::power_on_12(std::span<const std::uint8_t> permanent,
+                                std::span<const std::uint8_t> running) {
+  const Visit visit(lib_);
+  permall().clear();
+  try {
+    if (permanent.empty()) throw sim::WorldError("a TPM without permanent state", "state_empty");
+    give_state(TPMLIB_STATE_PERMANENT, permanent, "loading a TPM 1.2's permanent state");
+    if (!running.empty()) give_state(TPMLIB_STATE_VOLATILE, running, "loading a TPM 1.2's running state");
+    demand(lib_.main_init(), "powering a TPM 1.2 on");
+  } catch (...) {
+    // Choosing the other version and back drops what the library has cached of it.
+    demand(lib_.choose_version(TPMLIB_TPM_VERSION_2), "choosing TPM 2.0 for a moment");
+    demand(lib_.choose_version(TPMLIB_TPM_VERSION_1_2), "choosing TPM 1.2");
+    throw;
+  }
+}
+
 void LibtpmsDevice::power_off() noexcept {
   const Visit visit(lib_);
   lib_.terminate();

@@ -25,6 +25,8 @@ class LibtpmsDevice {
   void power_on_manufactured();  // a new TPM, never used before
   // Without `running` the TPM comes up as after a power cut.
   void power_on(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running);
+  // The same of a TPM 1.2, after choose_12(true).
+  void power_on_12(std::span<const std::uint8_t> permanent, std::span<const std::uint8_t> running);
   void power_off() noexcept;
   Bytes permanent_state();
   Bytes running_state();

@@ -255,7 +255,7 @@ std::array<std::uint8_t, 32> TpmFleet::state_digest(TpmId id) {
     sum.add(0);
     return sum.take();
   }
-  sum.add(home.save(tpm).permanent);
+  sum.add(home.settled(tpm));
   sum.add(home.ask(tpm, kReadClock));
   sum.add(home.ask(tpm, kLoaded));
   for (const HashAlg bank : kHashAlgs) {

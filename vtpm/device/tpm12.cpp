@@ -12,13 +12,13 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr std::uint64_t kManufacture12 = ~std::uint64_t{0};
+constexpr std::uint64_t kManufacture12 = ~std::uint64_t{0}, kParking12 = kManufacture12 - 1;
 constexpr std::uint32_t kRequest12 = 0x00c1;  // TPM_TAG_RQU_COMMAND
 
 struct Old {
   TpmKey key{};
-  void* instance = nullptr;  // the library's; null: destroyed
-  std::uint64_t commands = 0;
+  void* instance = nullptr;    // the library's; null: destroyed
+  std::uint64_t commands = 0;  // since it came to be here
 };
 
 }  // namespace
@@ -78,6 +78,34 @@ Bytes Tpm12Fleet::execute(TpmId id, std::span<const std::uint8_t> command, Comma
   const TpmSurroundings here(stream, context.now, context.locality);
   impl_->copy.swap_12(tpm.instance);
   return impl_->device.process(command);
+}
+
+TpmState Tpm12Fleet::save(TpmId id, CommandContext context) {
+  Old& tpm = impl_->find(id, "saving a TPM 1.2");
+  TpmStream stream(tpm.key, kParking12);
+  const TpmSurroundings here(stream, context.now, 0);
+  impl_->copy.swap_12(tpm.instance);
+  TpmState out;
+  out.permanent = impl_->device.permanent_state();
+  out.running = impl_->device.running_state();
+  out.digest = out.compute_digest();
+  return out;
+}
+
+TpmId Tpm12Fleet::load(std::string_view name, const TpmState& state, CommandContext context) {
+  if (state.permanent.empty())
+    throw sim::WorldError("loading a TPM 1.2's state", "state_empty", "there is no permanent part");
+  if (state.digest != state.compute_digest())
+    throw sim::WorldError("loading a TPM 1.2's state", "state_digest", "the state was changed on its way");
+  Old tpm{.key = stream_key(impl_->seed, name)};
+  TpmStream stream(tpm.key, kParking12);
+  const TpmSurroundings here(stream, context.now, 0);
+  impl_->copy.swap_12(nullptr);
+  impl_->device.power_on_12(state.permanent, state.running);
+  tpm.instance = impl_->copy.swap_12(nullptr);
+  impl_->tpms.push_back(tpm);
+  ++impl_->living;
+  return TpmId{static_cast<std::uint32_t>(impl_->tpms.size() - 1)};
 }
 
 void Tpm12Fleet::destroy(TpmId id) { impl_->end(impl_->find(id, "destroying a TPM 1.2")); }

@@ -10,7 +10,7 @@
 // Invariant  keys, random numbers and clocks follow from seed, name and commands alone; twins have one name.
 // Cost       a TPM about 2 ms to make and 15 kB to keep; a command to any of them the command alone (TPM_Extend under 1 us).
 // Threads    one at a time per fleet.
-// Leaves out the stock library, saving and loading, workers, physical presence; TPM 2.0 has all but the last (vtpm/device/tpm.hpp).
+// Leaves out the stock library, workers, physical presence; TPM 2.0 has all but the last (vtpm/device/tpm.hpp).
 // Source     libtpms 0.9.2; TCG TPM Main 1.2 revision 116, Part 3.
 #pragma once
 
@@ -35,6 +35,11 @@ class Tpm12Fleet {
   // The TPM's response, whatever its return code. A destroyed or unknown TPM is WorldError ENODEV.
   std::vector<std::uint8_t> execute(TpmId tpm, std::span<const std::uint8_t> command,
                                     CommandContext context = {});
+  // All there is of it, as it moves; it goes on here.
+  TpmState save(TpmId tpm, CommandContext context = {});
+  // Another TPM in this state. WorldError: "state_digest" when the digest does not match, "state_empty" when there is no permanent
+  // part, else the library's code by name; the others are as they were.
+  TpmId load(std::string_view name, const TpmState& state, CommandContext context = {});
   void destroy(TpmId tpm);
   std::size_t size() const noexcept;
 

@@ -233,6 +233,22 @@ TpmState Home::save(Tpm& tpm) {
   return out;
 }
 
+Bytes Home::settled(Tpm& tpm) {
+  const TpmState state = save(tpm);
+  leave();
+  if (segments_) take_image();
+  to_off();
+  Bytes out;
+  {
+    TpmStream stream(tpm.key, kParking);
+    const TpmSurroundings here(stream, tpm.last, 0);
+    device_->power_on(state.permanent, state.running);
+    out = device_->permanent_state();
+  }
+  empty();
+  return out;
+}
+
 void Home::load(Tpm& tpm, const TpmState& state, sim::Time now) {
   leave();
   if (segments_) take_image();

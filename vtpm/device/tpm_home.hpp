@@ -74,6 +74,8 @@ class Home {
   bool signal(Tpm& tpm, TpmSignal signal, std::span<const std::uint8_t> data, CommandContext context);
   void power_off(Tpm& tpm, sim::Time now);  // and on at its next command
   TpmState save(Tpm& tpm);
+  // Its permanent state as one more way through the blobs leaves it: how it was parked before does not show in that.
+  std::vector<std::uint8_t> settled(Tpm& tpm);
   void load(Tpm& tpm, const TpmState& state, sim::Time now);
   void forget(Tpm& tpm) noexcept;  // it is no more
   void fail(Tpm& tpm, sim::Time now);

@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "sim/base/error.hpp"
+#include "vtpm/device/rsa_cache.hpp"
 #include "vtpm/device/segment_delta.hpp"
 #include "vtpm/device/tpm.hpp"
 #include "vtpm/device/tpm_surroundings.hpp"
@@ -40,6 +41,9 @@ namespace {
 struct Hooks {  // as in private_object/hooks.c
   int (*random)(std::uint8_t* bytes, int size);
   std::int64_t (*now_ns)();
+  int (*recall)(const std::uint8_t* question, int size, std::uint8_t* answer, int room);
+  void (*keep)(const std::uint8_t* question, int size, const std::uint8_t* answer, int answer_size);
+  int (*place)(std::uint8_t* stream, std::uint64_t* drawn);
 };
 
 std::mutex& shelf_lock() {
@@ -111,7 +115,8 @@ std::unique_ptr<TpmLibrary> load() {
                      find(object, "tvdsim_tpm_swap_12", functions->swap_12) &&
                      find(object, "tvdsim_tpm_set_hooks", set_hooks);
   if (!whole) return nullptr;
-  const Hooks hooks{&TpmSurroundings::random, &TpmSurroundings::now_ns};
+  const Hooks hooks{&TpmSurroundings::random, &TpmSurroundings::now_ns, &RsaCache::recall, &RsaCache::keep,
+                    &TpmSurroundings::place};
   set_hooks(&hooks);
   auto copy = std::make_unique<TpmLibrary>();
   copy->segment = writable_segment(object);

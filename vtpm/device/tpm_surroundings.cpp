@@ -68,6 +68,11 @@ void TpmStream::draw(std::uint8_t* bytes, std::size_t size) {
   }
 }
 
+std::uint64_t TpmStream::place(std::uint8_t* name) const noexcept {
+  put(std::copy(key_.begin(), key_.end(), name), command_);
+  return counter_ * block_.size() - (block_.size() - used_);
+}
+
 TpmSurroundings::TpmSurroundings(TpmStream& stream, sim::Time now, std::uint8_t locality) noexcept
     : stream_(&stream), now_(now), locality_(locality), outer_(current) {
   current = this;
@@ -87,6 +92,12 @@ void TpmSurroundings::install() {
 int TpmSurroundings::random(std::uint8_t* bytes, int size) {
   if (!current) return RAND_OpenSSL()->bytes(bytes, size);
   current->stream_->draw(bytes, static_cast<std::size_t>(std::max(size, 0)));
+  return 1;
+}
+
+int TpmSurroundings::place(std::uint8_t* name, std::uint64_t* drawn) {
+  if (!current) return 0;
+  *drawn = current->stream_->place(name);
   return 1;
 }
 

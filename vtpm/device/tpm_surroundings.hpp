@@ -30,6 +30,8 @@ class TpmStream {
  public:
   TpmStream(const TpmKey& key, std::uint64_t command) noexcept : key_(key), command_(command) {}
   void draw(std::uint8_t* bytes, std::size_t size);
+  // Which stream it is, 40 bytes; and how many bytes were drawn from it.
+  std::uint64_t place(std::uint8_t* name) const noexcept;
 
  private:
   TpmKey key_;
@@ -46,7 +48,9 @@ class TpmSurroundings {
 
   static void install();  // makes OpenSSL draw from the current TPM's stream; once per process
   static int random(std::uint8_t* bytes, int size);  // 1: done
-  static std::int64_t now_ns();                      // since 1970: the run begins at a fixed instant
+  static int place(std::uint8_t* name,
+                   std::uint64_t* drawn);  // of the current TPM's stream; 0: there is none
+  static std::int64_t now_ns();            // since 1970: the run begins at a fixed instant
   static std::uint8_t locality() noexcept;
 
  private:

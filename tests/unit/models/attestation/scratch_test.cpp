@@ -16,6 +16,7 @@ struct Scratch : testing::Test {
   TrustLab lab{trusted_setup()};
   Chips& chips = lab.dc.world().chips();
   ChipId chip = lab.measured_host("h1").chip;
+  TpmService& tpm = *lab.integrity().tpm(lab.dc.host("h1"));
   std::vector<QuoteAnswer> answers;
 
   void keep(std::uint64_t, QuoteAnswer& answer) { answers.push_back(answer); }
@@ -39,7 +40,7 @@ TEST_F(Scratch, PcrsBelow16AndThoseOfOtherLocalitiesAreRefusedWithADiagnostic) {
         << pcr;
   }
   try {
-    ScratchAttestation wrong(chips, chip, {.pcr = 14});
+    ScratchAttestation wrong(tpm, {.pcr = 14});
     FAIL() << "PCR 14 was taken";
   } catch (const sim::InputError& error) {
     EXPECT_EQ(error.findings()[0].code, "TVD-402");
@@ -49,7 +50,7 @@ TEST_F(Scratch, PcrsBelow16AndThoseOfOtherLocalitiesAreRefusedWithADiagnostic) {
 }
 
 TEST_F(Scratch, AQuoteShowsItsStatementItsNonceAndNoOther) {
-  ScratchAttestation scratch(chips, chip, {.pcr = 23});
+  ScratchAttestation scratch(tpm, {.pcr = 23});
   for (int round = 0; round < 2; ++round) {  // the PCR was reset in between
     scratch.attest(text("runs web1, web2"), Bytes{1, 2}, kept());
     lab.settle();
@@ -65,7 +66,7 @@ TEST_F(Scratch, AQuoteShowsItsStatementItsNonceAndNoOther) {
 }
 
 TEST_F(Scratch, OfSeveralAtOnceEachShowsItsOwn) {
-  ScratchAttestation scratch(chips, chip, {});
+  ScratchAttestation scratch(tpm, {});
   const std::vector<Bytes> statements = {text("one"), text("two"), text("three")};
   for (const Bytes& statement : statements) scratch.attest(statement, statement, kept());
   EXPECT_EQ(scratch.waiting(), 3u);
@@ -77,7 +78,7 @@ TEST_F(Scratch, OfSeveralAtOnceEachShowsItsOwn) {
 }
 
 TEST_F(Scratch, WithoutTurnsTheSecondStatementIsMixedWithTheFirst) {
-  ScratchAttestation scratch(chips, chip, {.one_at_a_time = false});
+  ScratchAttestation scratch(tpm, {.one_at_a_time = false});
   const std::vector<Bytes> statements = {text("one"), text("two")};
   for (const Bytes& statement : statements) scratch.attest(statement, statement, kept());
   lab.settle();
@@ -88,7 +89,7 @@ TEST_F(Scratch, WithoutTurnsTheSecondStatementIsMixedWithTheFirst) {
 
 // The limit of it, which the header names.
 TEST_F(Scratch, AControlDomainThatResetsThePcrItselfGetsItsLieSigned) {
-  ScratchAttestation scratch(chips, chip, {});
+  ScratchAttestation scratch(tpm, {});
   const Bytes lie = text("runs nothing but web1");
   chips.execute(chip, vtpm::pcr_reset_command(16), {});
   chips.extend(chip, {16, vtpm::hash(vtpm::HashAlg::sha1, {lie}), vtpm::hash(vtpm::HashAlg::sha256, {lie})},

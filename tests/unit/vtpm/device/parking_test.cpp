@@ -36,6 +36,62 @@ TEST_F(Parked, AsSegmentsOrAsBlobsAtAnyNumberOfWorkersTpmsAreOne) {
   EXPECT_FALSE(walk({.seed = 12}, 24, 1'500, true).answers == blobs.answers) << "the seed changes nothing";
 }
 
+// What the library spells in one way in a TPM that was never away, and in another in one that came back from its blobs.
+TEST_F(Parked, AsSegmentsOrAsBlobsTheirHashIsOneWhateverTheyDid) {
+  const auto bytes = [](std::initializer_list<int> list) {
+    Bytes out;
+    for (const int byte : list) out.push_back(static_cast<std::uint8_t>(byte));
+    return out;
+  };
+  const auto sized = [](Bytes command) {
+    command[5] = static_cast<std::uint8_t>(command.size());
+    return command;
+  };
+  const Bytes start = startup_command(StartupType::clear);
+  // An index of 24 bytes that its owner may write and read; some of it written, or none.
+  Bytes define =
+      bytes({0x80, 0x02, 0, 0, 0, 0, 0, 0,  0x01, 0x2a, 0x40, 0, 0, 1,    0, 0, 0, 9, 0x40, 0, 0, 9, 0,
+             0,    0,    0, 0, 0, 0, 0, 14, 0x01, 0,    0,    5, 0, 0x0b, 0, 2, 0, 2, 0,    0, 0, 24});
+  Bytes write = bytes({0x80, 0x02, 0,    0, 0, 0, 0, 0, 0x01, 0x37, 0x40, 0, 0, 1, 0x01, 0, 0, 5, 0, 0,
+                       0,    9,    0x40, 0, 0, 9, 0, 0, 0,    0,    0,    0, 4, 1, 2,    3, 4, 0, 8});
+  const Bytes wrong_password = sized(bytes(
+      {0x80, 0x02, 0, 0,   0,   0,   0, 0, 0x01, 0x2a, 0x40, 0, 0, 1, 0, 0,    0, 12, 0x40, 0, 0, 9, 0, 0,
+       0,    0,    3, 'b', 'a', 'd', 0, 0, 0,    14,   0x01, 0, 0, 6, 0, 0x0b, 0, 2,  0,    2, 0, 0, 0, 8}));
+  const std::pair<std::string, std::vector<Bytes>> histories[] = {
+      {"saved its state", {start, shutdown_command(StartupType::state)}},
+      {"saved its state and went on", {start, shutdown_command(StartupType::state), get_random_command(8)}},
+      {"defined an index", {start, sized(define)}},
+      {"wrote a part of an index", {start, sized(define), sized(write)}},
+      {"was refused a secret", {start, wrong_password}},
+      {"asked for a start-up that there is no state for", {startup_command(StartupType::state)}},
+      {"was refused, then started", {startup_command(StartupType::state), start}},
+      {"was never started", {get_random_command(8)}},
+      {"changed its seeds",
+       {start, change_eps_command(), clear_command(), create_attestation_key_command()}}};
+  for (const auto& [what, commands] : histories) {
+    std::vector<std::array<std::uint8_t, 32>> digests;
+    std::vector<std::vector<Bytes>> answers;
+    for (const Parking parking : {Parking::segments, Parking::blobs}) {
+      for (const int visits : {0, 1, 3}) {  // of another TPM in between
+        TpmFleet fleet({.seed = 5, .parking = parking});
+        const TpmId tpm = fleet.create("one"), other = fleet.create("other");
+        auto& said = answers.emplace_back();
+        for (const Bytes& command : commands) {
+          said.push_back(fleet.execute(tpm, command));
+          for (int i = 0; i < visits; ++i)
+            fleet.execute(other, start), fleet.execute(tpm, pcr_read_command(HashAlg::sha256, 0));
+        }
+        digests.push_back(fleet.state_digest(tpm));
+        EXPECT_EQ(fleet.state_digest(tpm), digests.back()) << what << ": hashing changes nothing";
+      }
+    }
+    for (std::size_t i = 1; i < digests.size(); ++i) {
+      EXPECT_EQ(digests[i], digests[0]) << what << ", way " << i;
+      EXPECT_EQ(answers[i], answers[0]) << what << ", way " << i;
+    }
+  }
+}
+
 TEST_F(Parked, AsSegmentsTpmsAreAsIfTheyHadNeverBeenAway) {
   const Walk alone = walk({.seed = 11, .workers = 24}, 24, 1'500);  // a copy for each: nobody is ever parked
   ASSERT_GT(alone.quotes, 50u);

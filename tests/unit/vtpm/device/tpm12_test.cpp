@@ -7,7 +7,11 @@
 #include <set>
 
 #include "sim/base/error.hpp"
+#include "sim/base/random.hpp"
 #include "vtpm/device/commands.hpp"
+#include "vtpm/device/tpm12_keys.hpp"
+#include "vtpm/evidence/public_key.hpp"
+#include "vtpm/evidence/quote.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
@@ -76,6 +80,91 @@ TEST_F(OldTpms, MakeTheSameEndorsementKeyAgain) {
   const Bytes key = ask(*fleet, started(*fleet, "h1"), command);
   EXPECT_GT(key.size(), 256u);
   EXPECT_EQ(ask(again, started(again, "h1"), command), key);
+}
+
+Draw numbers() {
+  return [stream = sim::Stream(5, "owner")](std::span<std::uint8_t> bytes) mutable {
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(stream.below(256));
+  };
+}
+
+// F-080
+TEST_F(OldTpms, QuoteTheirPcrsWithAKeyThatVerifies) {
+  const TpmId tpm = started(*fleet, "h1");
+  const Speak speak = [&](std::span<const std::uint8_t> command) { return fleet->execute(tpm, command); };
+  const Draw draw = numbers();
+  const QuoteKey12 key = make_quote_key_12(speak, draw);
+  const Bytes value = ask(*fleet, tpm, extend_12_command(10, Bytes(20, 7)));
+  const Bytes nonce(20, 0x42);
+  const Quote12 quote = quote_12(speak, key, nonce, 1u << 10 | 1u << 3, draw);
+  PcrValues pcrs;
+  pcrs[HashAlg::sha1][10] = Digest(value);
+  pcrs[HashAlg::sha1][3] = Digest::filled(HashAlg::sha1, 0);
+  const Quote parsed = Quote::parse_tpm12(quote.composite, quote.signature);
+  const PublicKey known =
+      PublicKey::parse({reinterpret_cast<const std::uint8_t*>(key.public_pem.data()), key.public_pem.size()});
+  const QuoteVerdict verdict = parsed.verify(known, nonce, pcrs);
+  EXPECT_TRUE(verdict) << verdict.detail;
+  EXPECT_FALSE(parsed.verify(known, Bytes(20, 0x43), pcrs)) << "another nonce";
+  pcrs[HashAlg::sha1][10].bytes[0] ^= 1;
+  EXPECT_FALSE(parsed.verify(known, nonce, pcrs)) << "another value";
+  // The same TPM of the same seed makes the same key and the same quote.
+  Tpm12Fleet again(7);
+  const TpmId twin = started(again, "h1");
+  const Speak to_twin = [&](std::span<const std::uint8_t> command) { return again.execute(twin, command); };
+  const Draw redraw = numbers();
+  const QuoteKey12 same = make_quote_key_12(to_twin, redraw);
+  EXPECT_EQ(same.public_pem, key.public_pem);
+  ask(again, twin, extend_12_command(10, Bytes(20, 7)));
+  EXPECT_EQ(quote_12(to_twin, same, nonce, 1u << 10 | 1u << 3, redraw).signature, quote.signature);
+}
+
+TEST_F(OldTpms, GoOnElsewhereFromTheirSavedState) {
+  const TpmId here = started(*fleet, "h1");
+  Speak speak = [&](std::span<const std::uint8_t> command) { return fleet->execute(here, command); };
+  const Draw draw = numbers();
+  const QuoteKey12 key = make_quote_key_12(speak, draw);
+  const Bytes value = ask(*fleet, here, extend_12_command(10, Bytes(20, 7)));
+  const TpmState state = fleet->save(here);
+  EXPECT_FALSE(state.permanent.empty());
+  EXPECT_FALSE(state.running.empty());
+  // It goes on where it is, …
+  EXPECT_NE(ask(*fleet, here, extend_12_command(10, Bytes(20, 8))), value);
+  // … and as it was, beside it and in another fleet: PCRs and the loaded key.
+  Tpm12Fleet other(8);
+  for (Tpm12Fleet* to : {fleet.get(), &other}) {
+    const TpmId there = to->load("h1 again", state);
+    EXPECT_EQ(ask(*to, there, read_pcr_12_command(10)), value);
+    const Speak spoken = [&](std::span<const std::uint8_t> command) { return to->execute(there, command); };
+    const Bytes nonce(20, 1);
+    const Quote12 quote = quote_12(spoken, key, nonce, 1u << 10, draw);
+    PcrValues pcrs;
+    pcrs[HashAlg::sha1][10] = Digest(value);
+    EXPECT_TRUE(Quote::parse_tpm12(quote.composite, quote.signature)
+                    .verify(PublicKey::parse({reinterpret_cast<const std::uint8_t*>(key.public_pem.data()),
+                                              key.public_pem.size()}),
+                            nonce, pcrs));
+  }
+}
+
+TEST_F(OldTpms, TakeNoStateThatWasChangedAndServeTheOthersOn) {
+  const TpmId one = started(*fleet, "one");
+  const TpmState good = fleet->save(one);
+  TpmState bad = good;
+  bad.permanent[bad.permanent.size() / 2] ^= 1;
+  EXPECT_THROW(fleet->load("two", bad), sim::WorldError) << "its digest";
+  bad.permanent.clear();
+  EXPECT_THROW(fleet->load("two", bad), sim::WorldError);
+  for (std::size_t cut : {std::size_t{1}, good.permanent.size() / 2}) {
+    TpmState whole = good;
+    whole.permanent.resize(cut);
+    whole.digest = whole.compute_digest();
+    EXPECT_THROW(fleet->load("two", whole), sim::WorldError) << cut;
+  }
+  EXPECT_EQ(fleet->size(), 1u);
+  EXPECT_EQ(ask(*fleet, one, read_pcr_12_command(0)), Bytes(20, 0));
+  EXPECT_EQ(ask(*fleet, fleet->load("two", good), read_pcr_12_command(0)), Bytes(20, 0));
+  EXPECT_EQ(ask(*fleet, started(*fleet, "three"), read_pcr_12_command(0)), Bytes(20, 0));
 }
 
 TEST_F(OldTpms, RefuseByTheirReturnCodeAndEndWithoutTheOthers) {
