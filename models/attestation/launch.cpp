@@ -112,6 +112,8 @@ Verifier::Outcome Verifier::judge_launch(const Challenge& challenge) const {
     return outcome;
   }
   // What was launched, and in its order, is what the image says; each of it somebody vouches for.
+  const vtpm::ReferenceLookup& references =
+      integrity_.references_.lookup(integrity_.references_.advisories() == sim::ControlMode::on);
   std::size_t place = launched_stage(*host.image);
   for (const vtpm::LogEvent& event : log.events()) {
     if (event.type == vtpm::kNoAction) continue;
@@ -130,9 +132,9 @@ Verifier::Outcome Verifier::judge_launch(const Challenge& challenge) const {
                                              digest.alg,
                                              digest.value.view(),
                                              event.data};
-      if (integrity_.references_.look_up(item) == vtpm::ReferenceLookup::Standing::good) continue;
+      if (references.look_up(item) == vtpm::ReferenceLookup::Standing::good) continue;
       outcome.detail = fmt::format("`{}` was launched, and nobody vouches for it", name);
-      outcome.expected = integrity_.references_.expected(item);
+      outcome.expected = references.expected(item);
       outcome.got = vtpm::to_hex(digest.value.view());
       return outcome;
     }
