@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 
 #include "pybind/core/bindings.hpp"
 #include "sim/base/error.hpp"
@@ -100,7 +101,7 @@ class Fleet12 {
 
  private:
   template <class Work>
-  auto alone(const Work& work) {
+  std::invoke_result_t<const Work&> alone(const Work& work) {
     const py::gil_scoped_release free;
     const std::lock_guard in(lock_);
     return work();
