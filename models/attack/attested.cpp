@@ -87,7 +87,7 @@ Action statement_action(sim::Duration at, std::uint32_t scratch) {
 std::size_t attestations_with(const sim::Trace& trace, std::string_view verdict) {
   std::size_t count = 0;
   for (std::size_t row = 0; row < trace.count(sim::TableId::attestations); ++row)
-    count += cell(trace, "verdict", row) == verdict;
+    count += cell(trace, sim::TableId::attestations, "verdict", row) == verdict;
   return count;
 }
 
