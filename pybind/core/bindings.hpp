@@ -28,6 +28,7 @@ void bind_analysis(pybind11::module_& m);         // explain, diff
 void bind_dry_run(pybind11::module_& m);          // what stands against a change
 void bind_attacks(pybind11::module_& m);          // attacks, their orders, the matrix
 void bind_evidence(pybind11::module_& m);         // measurement logs and quotes
+void bind_appraisal(pybind11::module_& m);        // whole evidence, check by check
 void bind_references(pybind11::module_& m);       // known digests, and who says so
 void bind_tpm(pybind11::module_& m);              // real TPMs
 void bind_tpm12(pybind11::module_& m);            // TPM 1.2s

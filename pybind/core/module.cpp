@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, m) {
   tvdsim::pybind::bind_dry_run(m);
   tvdsim::pybind::bind_attacks(m);
   tvdsim::pybind::bind_evidence(m);
+  tvdsim::pybind::bind_appraisal(m);
   tvdsim::pybind::bind_references(m);
   tvdsim::pybind::bind_tpm(m);
   tvdsim::pybind::bind_tpm12(m);

@@ -76,6 +76,7 @@ from .actions import (
     WriteDisk,
 )
 from .analyse import Analysis, analyse
+from .appraisal import Appraisal, KnownDigests, appraise
 from .diff import Diff, diff
 from .doctor import doctor
 from .errors import Finding, InputError, InternalError, TvdsimError, WorkerDied, WorldError
@@ -98,17 +99,17 @@ from .tpm import ResponseCode, Tpm, TpmFleet, TpmState, pcr_file
 from .tpm12 import Tpm12, Tpm12Fleet
 
 __all__ = [
-    "AcknowledgeEvent", "Action", "ActionPlan", "ActivatePolicy", "Analysis", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
+    "AcknowledgeEvent", "Action", "ActionPlan", "ActivatePolicy", "Analysis", "Appraisal", "AssignDisk", "AttachDisk", "AttachVtpm", "Attest", "AttestHost",
     "AttestVm", "Clearance", "CloneVm", "CompromiseDom0", "Connect", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd",
     "CreateVlan", "Decision", "DeployPolicy", "DetachDisk", "Diff", "Disconnect", "Disk", "EventLog",
     "Explanation", "Fault", "Finding", "FloodAttestation", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog", "Image", "ImportReferences",
-    "InputError", "InternalError", "JoinHosts", "KillBackend", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
+    "InputError", "InternalError", "JoinHosts", "KillBackend", "KnownDigests", "Label", "LabelDisk", "LabelVm", "Lattice", "Lie", "MapVlan",
     "Migrate", "MigrateVm", "Notify", "Ping", "Poisson", "Policy", "PolicyRight", "PublishAdvisory", "Quote", "QuoteVerdict",
     "ReadDisk", "RealGuest", "Reference", "ReferenceChange", "ReferenceStore", "Regular", "RelabelDisk", "RelabelHost", "RelabelVm", "Relay", "Replay", "ResourceLabels",
     "ResponseCode", "RestartBackend", "RestartToolstack", "ResumeVm", "RetireReferences", "Run", "RunInterrupted", "RunProgram",
     "SanitizeDisk", "Scenario", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm", "StopVm",
     "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "Tpm12", "Tpm12Fleet", "TpmExtend", "TpmFleet", "TpmState",
     "TpmRead", "Traffic", "Tvd", "TvdsimError", "UpdatePolicy", "Verdict", "Vlan", "VlanHop", "Vm", "Wall", "Watch",
-    "WorkerDied", "WorldError", "WriteDisk", "analyse", "attacks", "diff", "doctor", "output", "pcr_file",
+    "WorkerDied", "WorldError", "WriteDisk", "analyse", "appraise", "attacks", "diff", "doctor", "output", "pcr_file",
     "replay", "sweep", "__version__",
 ]

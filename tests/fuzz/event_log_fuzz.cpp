@@ -1,4 +1,5 @@
 // Event logs: read or refused by name; what is read replays, and every byte of it belongs to one event or to the padding.
+#include "vtpm/evidence/coverage.hpp"
 #include "vtpm/evidence/event_log.hpp"
 
 #include "sim/base/error.hpp"
@@ -30,6 +31,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       at += length_of(event, agile && at != 0);
     }
     TVDSIM_ASSERT(at + log.padding() == size, "no byte is left over");
+    for (const bool words : {false, true}) {
+      std::size_t covered = 0;
+      for (const vtpm::CoverRange& range : vtpm::coverage_of_event_log({data, size}, words)) {
+        TVDSIM_ASSERT(range.at == covered && range.row.has_value() == (range.cover == vtpm::Cover::untrusted),
+                      "what nothing covers has its row");
+        covered += range.size;
+      }
+      TVDSIM_ASSERT(covered == size, "every byte has its cover");
+    }
+    for (const vtpm::LogEvent& event : log.events()) {
+      vtpm::says_what_was_measured(event);
+      const auto secure_boot = vtpm::secure_boot_variable(event);
+      TVDSIM_ASSERT(!secure_boot || event_name(event) == "variable SecureBoot", "one variable has that name");
+    }
     for (const vtpm::PcrBank& bank : log.replay())
       TVDSIM_ASSERT(vtpm::digest_size(bank.alg()) != 0, "a bank is computed");
   } catch (const sim::InputError& error) {

@@ -1,5 +1,6 @@
 // IMA logs: read or refused by name; a binary log that is read can be written again, byte for byte.
 #include "sim/base/error.hpp"
+#include "vtpm/evidence/coverage.hpp"
 #include "vtpm/evidence/ima_log.hpp"
 
 using namespace tvdsim;
@@ -38,8 +39,19 @@ Bytes written_again(const vtpm::ImaLog& log) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const vtpm::ImaLog beginning = vtpm::ImaLog::parse_beginning({data, size});
+  if (!beginning.ascii() && size > 0) {
+    for (const std::size_t believed : {std::size_t{0}, std::size_t{1}, SIZE_MAX}) {
+      std::size_t covered = 0;
+      for (const vtpm::CoverRange& range : vtpm::coverage_of_ima_log({data, size}, believed))
+        covered += range.size;
+      TVDSIM_ASSERT(covered == size, "every byte has its cover");
+    }
+  }
   try {
     const vtpm::ImaLog log = vtpm::ImaLog::parse({data, size});
+    TVDSIM_ASSERT(beginning.fault().empty() && beginning.entries().size() == log.entries().size(),
+                  "a log that can be read begins with all of it");
     for (const vtpm::ImaEntry& entry : log.entries()) {
       TVDSIM_ASSERT(!entry.digest().empty() && !entry.algorithm().empty(),
                     "an entry says which digest its file had");
@@ -58,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     TVDSIM_ASSERT(log.ascii() || written_again(log) == Bytes(data, data + size),
                   "a binary log is written again as it was");
   } catch (const sim::InputError& error) {
+    TVDSIM_ASSERT(!beginning.fault().empty(), "what cannot be read has its fault");
     TVDSIM_ASSERT(error.findings().size() == 1 && error.findings()[0].code.starts_with("TVD-5"),
                   "a refusal has its name");
   }

@@ -1,12 +1,13 @@
 // Quotes: read or refused by name; a quote that is read can be written again, byte for byte, and has a verdict.
 //
-// The input is a kind (0: TPM 2.0; 1: TPM 1.2; 2: a file of PCRs), for the first two the size of the quote (two bytes, big-endian),
+// The input is a kind (0: TPM 2.0; 1: TPM 1.2, either kind of quote; 2: a file of PCRs), for the first two the size of the quote (two bytes, big-endian),
 // the quote, and the signature in what is left.
 #include "vtpm/evidence/quote.hpp"
 
 #include <algorithm>
 
 #include "sim/base/error.hpp"
+#include "vtpm/evidence/coverage.hpp"
 
 using namespace tvdsim;
 
@@ -54,7 +55,7 @@ void judge(const vtpm::Quote& quote) {
   }
   auto other = quote.statement().extra_data;
   other.push_back(1);
-  const bool under_signature = quote.tpm12() && !quote.statement().selection.empty();
+  const bool under_signature = quote.tpm12() && quote.statement().extra_data.empty();
   TVDSIM_ASSERT(bool(quote.check_nonce(other)) == under_signature, "another nonce is another question");
   for (const vtpm::HashAlg alg : {vtpm::HashAlg::sha1, vtpm::HashAlg::sha512}) {
     for (const std::uint32_t mask : {0u, 0x0405u, 0xffffffu}) {
@@ -87,6 +88,9 @@ void read_tpm20(Bytes attest, Bytes signature) {
 
 void read_dump(Bytes bytes) {
   const vtpm::PcrValues values = vtpm::read_pcr_dump(bytes);
+  std::size_t covered = 0;
+  for (const vtpm::CoverRange& range : vtpm::coverage_of_pcr_dump(bytes)) covered += range.size;
+  TVDSIM_ASSERT(covered == bytes.size(), "every byte has its cover");
   for (const auto& [bank, pcrs] : values) {
     for (const auto& [pcr, digest] : pcrs) {
       TVDSIM_ASSERT(pcr < vtpm::PcrBank::kCount && digest.size == vtpm::digest_size(bank), "a PCR of a bank");

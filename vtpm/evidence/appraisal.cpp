@@ -161,7 +161,10 @@ void Appraiser::fail(const QuoteVerdict& verdict) {
 
 void Appraiser::read_quote() {
   if (evidence_.attest.empty()) return;
-  quote_ = read<Quote>(quote_fault_, [&] { return Quote::parse(evidence_.attest, evidence_.signature); });
+  quote_ = read<Quote>(quote_fault_, [&] {
+    return evidence_.tpm12 ? Quote::parse_tpm12(evidence_.attest, evidence_.signature)
+                           : Quote::parse(evidence_.attest, evidence_.signature);
+  });
 }
 
 // The enrolled key counts. Whoever does not look at keys takes the one that comes with the evidence.

@@ -13,7 +13,7 @@
 //            incomplete: evidence is missing; untrusted: evidence contradicts.
 // Cost       the signature (70 us), one hash per log entry and bank, one look-up per event and entry. tests/bench/evidence_bench.cpp
 // Threads    may run concurrently when the ReferenceLookup may.
-// Leaves out IMA file signatures; evidence of TPM 1.2 (Quote reads its quotes). The whole log each time: incremental.hpp goes on
+// Leaves out IMA file signatures. The whole log each time: incremental.hpp goes on
 //            from where an appraisal ended.
 // Source     RFC 9683 (remote integrity verification of network devices); Sailer et al., USENIX Security 2004.
 #pragma once
@@ -54,6 +54,7 @@ struct Evidence {
   std::span<const std::uint8_t> event_log, ima_log;
   std::span<const std::uint8_t> ak_public;  // any form that PublicKey::parse reads; may be empty
   PcrValues pcrs;  // as the machine reports them; may be empty, then the logs must lead to the signed hash
+  bool tpm12 = false;  // then `attest` is what Quote::parse_tpm12 reads, and `signature` bare
 };
 
 // Is something measured known? The answer may come from any store.

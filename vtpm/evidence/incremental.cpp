@@ -294,13 +294,16 @@ bool Tracker::look_up() {
     ++out_.entries_checked;
     const ReferenceLookup::Item item = item_of(entry);
     const auto standing = references_->look_up(item);
-    if (standing == ReferenceLookup::Standing::good) continue;
+    if (standing == ReferenceLookup::Standing::good || (out_.standing && standing <= *out_.standing))
+      continue;
+    out_.standing = standing;
     out_.pcr = entry.pcr;
-    return fail(kCheck, std::string(item.name), references_->expected(item), to_hex(item.digest),
-                fmt::format("the digest of `{}` {}", item.name,
-                            standing == ReferenceLookup::Standing::bad ? "is known to be bad"
-                                                                       : "is not known to be good"));
+    const std::string annotation = references_->annotation(item);
+    fail(kCheck, std::string(item.name), references_->expected(item), to_hex(item.digest),
+         fmt::format("the digest of `{}` {}{}{}{}", item.name, describe(standing),
+                     annotation.empty() ? "" : " (", annotation, annotation.empty() ? "" : ")"));
   }
+  if (out_.standing) return false;
   return pass(kCheck);
 }
 

@@ -15,7 +15,7 @@ from .. import _core
 from ..errors import Finding, InputError
 from . import _io
 
-VERBS = ("doctor", "check", "run", "explain", "diff", "replay", "sweep", "policy", "log", "quote", "references", "tpm", "attack", "bench", "test", "clean", "python")
+VERBS = ("doctor", "check", "run", "explain", "diff", "replay", "sweep", "policy", "log", "quote", "attest", "references", "tpm", "attack", "bench", "test", "clean", "python")
 
 
 class _Parser(argparse.ArgumentParser):

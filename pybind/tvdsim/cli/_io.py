@@ -30,6 +30,12 @@ def emit(args: argparse.Namespace, data: Any, text: str) -> None:
     print(json.dumps(data, indent=1, ensure_ascii=False) if args.json else text)
 
 
+def printable(text: str) -> str:
+    """Words of a stranger, fit for a terminal."""
+    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else "?" for c in shown)
+
+
 def _tell(as_json: bool, kind: str, text: str, findings: Sequence[Finding] = ()) -> None:
     sys.stdout.flush()
     print(text, file=sys.stderr)

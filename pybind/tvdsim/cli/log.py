@@ -1,8 +1,10 @@
 """A measurement log: what it says, which PCRs it leads to, and whether they are the machine's.
 
-    tvdsim log binary_bios_measurements            a TCG event log, of TPM 1.2 or 2.0
-    tvdsim log ascii_runtime_measurements          an IMA log, ASCII or binary; which kind a file is, its bytes tell
-    tvdsim log FILE --pcrs pcrs.txt                compare with PCRs as tpm2-tools, the kernel or JSON give them
+    tvdsim log show binary_bios_measurements       a TCG event log, of TPM 1.2 or 2.0: its events
+    tvdsim log show ascii_runtime_measurements     an IMA log, ASCII or binary; which kind a file is, its bytes tell
+    tvdsim log replay FILE                         the PCRs that it leads to, as `PCR sha256 0 HEX`, which --pcrs reads
+    tvdsim log check FILE --pcrs pcrs.txt          compare with PCRs as tpm2-tools, the kernel or JSON give them
+    tvdsim log FILE                                all of this
     tvdsim log decisions runs/mine                 the decision logs of a run: edited, cut off, rolled back?
     tvdsim log decisions runs/mine/decisions/h1.audit --anchor 512:HEX --pcr HEX
                                                    one log, with an anchor from elsewhere, or PCR 12 of the host's TPM
@@ -23,11 +25,12 @@ from ..evidence import EventLog, ImaLog
 from . import _io, _log_decisions
 
 _IMA_PCR = 10
+_WAYS = ("show", "replay", "check")
 _WIDEST = 60
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", metavar="[decisions] FILE", nargs="+")
+    parser.add_argument("words", metavar="[show|replay|check|decisions] FILE", nargs="+")
     parser.add_argument("--bank", metavar="BANK", help="show this bank's digests (the strongest of the log unless told)")
     parser.add_argument("--pcrs", metavar="FILE", help="the machine's PCRs, to compare with")
     parser.add_argument("--anchor", metavar="ENTRIES:CHAIN", action="append", default=[], help="of a decision log: an anchor that was kept elsewhere (again for more)")
@@ -37,9 +40,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def perform(args: argparse.Namespace) -> int:
     if args.words[0] == "decisions" and len(args.words) == 2:
         return _log_decisions.perform(args, args.words[1])
+    way = args.words.pop(0) if len(args.words) == 2 and args.words[0] in _WAYS else None
     if len(args.words) != 1 or args.anchor or args.pcr:
         raise InputError(Finding("TVD-103", "tvdsim log", "one file is read at a time; --anchor and --pcr are for decision logs.",
-                                 "tvdsim log FILE, or tvdsim log decisions FILE"))
+                                 "tvdsim log show FILE, tvdsim log decisions FILE"))
+    if way == "check" and not args.pcrs:
+        raise InputError(Finding("TVD-104", "tvdsim log check", "there are no PCRs to compare the log with.", "--pcrs FILE"))
+    if way in ("show", "replay") and args.pcrs:
+        raise InputError(Finding("TVD-105", f"tvdsim log {way}", "nobody compares PCRs here.", "tvdsim log check FILE --pcrs FILE"))
     args.file = args.words[0]
     log = read_log(args.file)
     held = _pcr_files.read(read_file(args.pcrs), args.pcrs) if args.pcrs else {}
@@ -49,13 +57,28 @@ def perform(args: argparse.Namespace) -> int:
     else:
         data, lines, sound = _ima_log(log, args.bank)
         compared = _compare_ima(log, held)
+    if way == "replay":
+        _io.emit(args, {"kind": data["kind"], "pcrs": data["pcrs"]}, "\n".join(_pcr_lines(data["pcrs"])))
+        return _io.FINE
+    if way == "show":
+        _io.emit(args, data, "\n".join(lines))
+        return _io.FINE
     if held and not compared:
         raise InputError(Finding("TVD-525", args.pcrs, "it holds no PCR that this log is about."))
     if held:
         data["compared"] = compared
-        lines += ["", *_comparison(compared)]
+        lines = [*_faults(data), *_comparison(compared)] if way == "check" else [*lines, "", *_comparison(compared)]
     _io.emit(args, data, "\n".join(lines))
     return _io.FINE if sound and all(c["equal"] for c in compared) else _io.NO
+
+
+def _pcr_lines(pcrs: Dict[str, Dict[int, str]]) -> List[str]:
+    return [f"PCR {bank} {pcr} {value}" for bank, values in pcrs.items() for pcr, value in sorted(values.items())]
+
+
+def _faults(data: Dict[str, Any]) -> List[str]:
+    bad = data.get("first_bad")
+    return [] if bad is None else [f"entry {bad} ({_short(data['entries'][bad]['path'])}): its template hash is not that of its data"]
 
 
 def read_file(path: str) -> bytes:
@@ -98,8 +121,7 @@ def _bank(wanted: Optional[str], known: List[str]) -> str:
 
 
 def _short(text: str) -> str:
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    shown = "".join(c if c.isprintable() else "?" for c in shown)
+    shown = _io.printable(text)
     return shown if len(shown) <= _WIDEST else shown[: _WIDEST - 1] + "…"
 
 

@@ -27,7 +27,7 @@ _SIZE = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("way", choices=("show", "verify"))
-    parser.add_argument("--attest", metavar="FILE", required=True, help="TPMS_ATTEST; of TPM 1.2: TPM_QUOTE_INFO or TPM_PCR_COMPOSITE")
+    parser.add_argument("--attest", metavar="FILE", required=True, help="TPMS_ATTEST; of TPM 1.2: TPM_QUOTE_INFO, TPM_QUOTE_INFO2 or TPM_PCR_COMPOSITE")
     parser.add_argument("--signature", metavar="FILE", required=True, help="TPMT_SIGNATURE; of TPM 1.2: the bare signature")
     parser.add_argument("--tpm12", action="store_true", help="a quote of TPM 1.2")
     parser.add_argument("--key", metavar="FILE", help="the attestation key's public half")
@@ -51,7 +51,7 @@ def perform(args: argparse.Namespace) -> int:
         pcrs = _pcr_files.read(read_file(args.pcrs), args.pcrs)
     else:
         pcrs, entries = _led_to(quote, args.log)
-    verdict = quote.verify(_placed_key(args.key), args.nonce, pcrs)
+    verdict = quote.verify(placed_key(args.key), args.nonce, pcrs)
     data: Dict[str, Any] = {"holds": bool(verdict), "reason": verdict.reason, "detail": verdict.detail, "bank": verdict.bank,
                             "pcr": verdict.pcr, "expected": verdict.expected, "got": verdict.got, "pcrs": pcrs}
     lines = [str(verdict)]
@@ -72,7 +72,8 @@ def _read(args: argparse.Namespace) -> Quote:
         raise InputError(Finding(problem.code, f"{path}, {problem.where}", problem.message, problem.help)) from None
 
 
-def _placed_key(path: str) -> bytes:
+def placed_key(path: str) -> bytes:
+    """The bytes of a key file, which hold a key. ``InputError`` names the file."""
     from .. import _core
 
     data = read_file(path)
