@@ -55,7 +55,8 @@ struct StagePlace {
 };
 StagePlace place_of(const SoftwareImage& image, std::size_t stage);
 
-// The bytes that are there when nobody changed them, and with one bit changed.
+// The bytes that are there when nobody changed them, and changed: into the other of two that collide in SHA-1 where they are one of
+// such a pair, else in one bit.
 std::string bytes_of(const SoftwareImage& image, const Component& component);
 std::string tampered_bytes(const SoftwareImage& image, const Component& component);
 

@@ -34,6 +34,13 @@ vtpm::Checks checks_under(const sim::ControlModes& modes, bool monitored) {
   return checks;
 }
 
+// Whoever looks digests up in SHA-1 alone takes two programs for one.
+std::optional<vtpm::HashAlg> look_up_in(const sim::ControlModes& modes, bool monitored) {
+  const sim::ControlMode mode = modes[sim::Control::second_bank];
+  const bool both = mode == sim::ControlMode::on || (monitored && mode == sim::ControlMode::monitor);
+  return both ? std::nullopt : std::optional(vtpm::HashAlg::sha1);
+}
+
 vtpm::Expectations expectations_of(const MeasuredMachine& machine, std::span<const std::uint8_t> key,
                                    const std::bitset<kMeasuredClasses>& measured) {
   vtpm::Expectations expect;
@@ -100,8 +107,9 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
          {AppraisalCheck::quote, AppraisalCheck::key, AppraisalCheck::signature, AppraisalCheck::nonce})
       checks.set(check, false);
   }
-  return vtpm::appraise(shown, nonce, expectations_of(machine, machine.enrolled, integrity_.setup_.measured),
-                        &integrity_.references_.lookup(heeds), checks);
+  vtpm::Expectations expect = expectations_of(machine, machine.enrolled, integrity_.setup_.measured);
+  expect.look_up_in = look_up_in(integrity_.setup_.controls, monitored);
+  return vtpm::appraise(shown, nonce, expect, &integrity_.references_.lookup(heeds), checks);
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,

@@ -209,6 +209,11 @@ std::optional<HashAlg> Appraiser::bank_for(std::uint32_t pcr) const {
   return best;
 }
 
+std::optional<HashAlg> Appraiser::look_up_bank(std::uint32_t pcr) const {
+  if (expect_.look_up_in && value(*expect_.look_up_in, pcr)) return expect_.look_up_in;
+  return bank_for(pcr);
+}
+
 // The PCRs as the machine reports them; else as its logs lead to them.
 void Appraiser::take_pcrs() {
   if (!evidence_.pcrs.empty() || !quote_) {

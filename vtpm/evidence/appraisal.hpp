@@ -132,6 +132,9 @@ struct Expectations {
   PcrValues pcrs;                         // values that must be there
   ImaFill ima_fill = ImaFill::rehash;
   std::uint32_t ima_pcr = 10;
+  // The bank in which boot events are looked up; the strongest that the quote covers unless told. One for which collisions are known
+  // lets two programs pass as one.
+  std::optional<HashAlg> look_up_in;
   bool separators =
       false;  // must PCRs 0 to 7, as far as they are covered, each have one? A second one is refused in any case
   bool hashed_words =

@@ -103,7 +103,7 @@ void Appraiser::check_chain() {
   auto next = expect_.chain.begin();
   for (const LogEvent& event : log_->events()) {
     if (event.type == kNoAction || next == expect_.chain.end()) continue;
-    const auto bank = bank_for(event.pcr);
+    const auto bank = look_up_bank(event.pcr);
     const LogDigest* digest = bank ? digest_in(event, *bank) : nullptr;
     if (!digest) continue;
     const std::string name = event_name(event);
@@ -137,7 +137,7 @@ void Appraiser::look_up_events() {
   if (!log_) return;
   for (const LogEvent& event : log_->events()) {
     if (event.type == kNoAction) continue;
-    const auto bank = bank_for(event.pcr);
+    const auto bank = look_up_bank(event.pcr);
     const LogDigest* digest = bank ? digest_in(event, *bank) : nullptr;
     if (!digest) {
       ++out_.events_beyond;

@@ -45,6 +45,8 @@ class Appraiser {
   std::optional<Digest> value(HashAlg bank, std::uint32_t pcr) const;
   // The strongest bank in which this PCR is covered; nothing when none is.
   std::optional<HashAlg> bank_for(std::uint32_t pcr) const;
+  // The same, or the one that the asker looks digests up in.
+  std::optional<HashAlg> look_up_bank(std::uint32_t pcr) const;
   void look_up_events();
   void look_up_entries();
   void judge(const ReferenceLookup::Item& item, std::string_view what);
