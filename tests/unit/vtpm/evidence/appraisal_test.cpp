@@ -343,5 +343,31 @@ TEST_F(Appraisals, OfAForgedTemplateHashNameTheEntry) {
   EXPECT_EQ(appraisal.entity, "/usr/sbin/ssid") << "as the forger wrote it";
 }
 
+TEST(BootAggregates, OfEveryKernelAreKnown) {
+  for (const BootAggregateRule& rule : boot_aggregate_rules()) {
+    const HashAlg bank = rule.sha1 ? HashAlg::sha1 : HashAlg::sha256;
+    Machine machine;
+    PcrBank boot = machine.pcrs[rule.sha1 ? 0 : 1];
+    Buffer all;
+    for (std::uint32_t pcr = 0; pcr < rule.pcrs; ++pcr) ByteWriter(all).bytes(boot.value(pcr).view());
+    const Digest digest = hash(bank, {all});
+    machine.ima = ImaLogWriter(Machine::kBanks);
+    for (PcrBank& b : machine.pcrs) {
+      PcrBank fresh(b.alg());
+      const EventLog events = EventLog::parse(machine.events.bytes());
+      for (const PcrBank& led : events.replay())
+        if (led.alg() == b.alg()) fresh = led;
+      b = fresh;
+    }
+    machine.extend(10, machine.ima.file("boot_aggregate", bank, digest.view()));
+    struct Anything : ReferenceLookup {
+      Standing look_up(const Item&) const override { return Standing::good; }
+    } anything;
+    auto sent = machine.quote(Buffer(20, 1));
+    const Appraisal appraisal = appraise(sent.evidence(), Buffer(20, 1), machine.expectations(), &anything);
+    EXPECT_TRUE(appraisal) << rule.kernels << ": " << appraisal.detail;
+  }
+}
+
 }  // namespace
 }  // namespace tvdsim::vtpm

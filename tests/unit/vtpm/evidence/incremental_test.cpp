@@ -177,7 +177,7 @@ TEST_F(Increments, ComeToTheVerdictOfTheWholeEvidenceInRandomLives) {
     for (std::uint64_t n = draw.below(4); n-- > 0;) {
       const std::uint64_t kind = draw.below(40);
       if (kind == 0)
-        machine.run("/tmp/evil" + std::to_string(step), "x");
+        machine.run("/var/evil" + std::to_string(step), "x");
       else if (kind == 1)
         machine.extend(10, machine.ima.violation("/var/log/v"));
       else
