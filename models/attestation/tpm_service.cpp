@@ -62,7 +62,7 @@ RootOfTrust root_of(std::span<const std::uint8_t> command) noexcept {
   return endorses ? RootOfTrust::reporting : info->root;
 }
 
-// What a conversation needs and what came of it. The chip's thread has it until the answer is there.
+// What a conversation needs and what came of it. The chip's thread may have it longer than the service lives.
 struct TpmService::Talk {
   PcrExtend extend;
   std::vector<std::uint8_t> secret, drawn;
@@ -124,7 +124,7 @@ struct TpmService::Talk {
 struct TpmService::Open {
   sim::rows::tpm_commands row;
   Purpose purpose{};
-  std::unique_ptr<Talk> talk;
+  std::shared_ptr<Talk> talk;
   ChipDone<Extended> extended;
   ChipDone<QuoteAnswer> quoted;
   ChipDone<std::vector<std::uint8_t>> executed;
@@ -232,7 +232,7 @@ void TpmService::execute(const TpmCaller& caller, std::vector<std::uint8_t> comm
 }
 
 void TpmService::converse(const TpmCaller& caller, Purpose purpose, std::string_view command,
-                          RootOfTrust root, std::unique_ptr<Talk> talk, ChipDone<TpmOutcome> done) {
+                          RootOfTrust root, std::shared_ptr<Talk> talk, ChipDone<TpmOutcome> done) {
   const std::uint64_t number = begin(caller, command, root);
   Open& open = open_[number];
   open.talked = done;
@@ -251,28 +251,26 @@ void TpmService::converse(const TpmCaller& caller, Purpose purpose, std::string_
   const auto end = ChipDone<Extended>::to<&TpmService::on_talked>(*this, number);
   asked(number, [&] {
     if (refused) return chips_.refuse(chip_, refused, end);
-    const auto run = [talk = open.talk.get(), purpose](const vtpm::Speak& speak) {
-      talk->run(speak, purpose);
-    };
+    const auto run = [talk = open.talk, purpose](const vtpm::Speak& speak) { talk->run(speak, purpose); };
     chips_.converse(chip_, run, commands, end);
   });
 }
 
 void TpmService::measure(const TpmCaller& caller, PcrExtend extend, ChipDone<TpmOutcome> done) {
-  auto talk = std::make_unique<Talk>();
+  auto talk = std::make_shared<Talk>();
   talk->extend = extend;
   converse(caller, Purpose::measure, "PCR_Extend", RootOfTrust::measurement, std::move(talk), done);
 }
 
 void TpmService::seal(const TpmCaller& caller, std::vector<std::uint8_t> secret, ChipDone<TpmOutcome> done) {
-  auto talk = std::make_unique<Talk>();
+  auto talk = std::make_shared<Talk>();
   talk->secret = std::move(secret);
   converse(caller, Purpose::seal, "Create", RootOfTrust::storage, std::move(talk), done);
 }
 
 void TpmService::unseal(const TpmCaller& caller, ChipDone<TpmOutcome> done) {
   TVDSIM_ASSERT(sealed_, "what was never sealed is unsealed");
-  auto talk = std::make_unique<Talk>();
+  auto talk = std::make_shared<Talk>();
   talk->sealed = *sealed_;
   converse(caller, Purpose::unseal, "Unseal", RootOfTrust::storage, std::move(talk), done);
 }

@@ -107,7 +107,7 @@ class TpmService {
   void on_executed(std::uint64_t number, std::vector<std::uint8_t>& response);
   void on_talked(std::uint64_t number, Extended& end);
   void converse(const TpmCaller& caller, Purpose purpose, std::string_view command, RootOfTrust root,
-                std::unique_ptr<Talk> talk, ChipDone<TpmOutcome> done);
+                std::shared_ptr<Talk> talk, ChipDone<TpmOutcome> done);
 
   sim::Engine& engine_;
   Chips& chips_;
