@@ -188,6 +188,16 @@ class Run:
         return self.table("attestations")
 
     @property
+    def management_events(self) -> Any:
+        """Every management event and every change of its state."""
+        return self.table("management_events")
+
+    @property
+    def plan_actions(self) -> Any:
+        """What action plans did about events."""
+        return self.table("plan_actions")
+
+    @property
     def migrations(self) -> Any:
         """Every migration, whatever came of it."""
         return self.table("migrations")

@@ -94,6 +94,7 @@ class Scenario(Watching):
         self._labels: Dict[str, Label] = {}
         self._findings: List[Finding] = []
         self._origins: Dict[str, str] = {}  # "vms[3]" -> "two_tenants.py:21"
+        self._counts: Dict[str, int] = {}  # group -> the place of its last thing
         self._message_latency = self._quantity(units.duration, message_latency, "message_latency")
         self.reference_signers: Tuple[str, ...] = tuple(reference_signers)  # whose manifests count; none: ``vendor`` and ``cert``
         self.reference_approvals = reference_approvals  # so many of them must bring a manifest
@@ -335,15 +336,15 @@ class Scenario(Watching):
         return [t for t in self._things.values() if isinstance(t, kind)]
 
     def _add(self, thing: _T) -> _T:
-        place = _place()
-        group = {Host: "hosts", Disk: "disks", Vm: "vms", Switch: "switches"}[type(thing)]
+        place, group = _place(), {Host: "hosts", Disk: "disks", Vm: "vms", Switch: "switches"}[type(thing)]
         if thing.name in self._things:
             before = self._origins.get(f"name {thing.name}", "")
             kind = "VM" if isinstance(thing, Vm) else type(thing).__name__.lower()
             self._find("TVD-102", f"{kind} name `{thing.name}` is used twice ({before} and {place}).")
             return thing
         self._origins[f"name {thing.name}"] = place
-        self._origins[f"{group}[{len(self.of(type(thing)))}]"] = place
+        self._counts[group] = self._counts.get(group, -1) + 1
+        self._origins[f"{group}[{self._counts[group]}]"] = place
         self._things[thing.name] = thing
         return thing
 
