@@ -132,6 +132,8 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.verifiers = spec.verifiers;
   setup.watches = spec.watches;
   setup.plans = spec.plans;
+  setup.authority = spec.authority;
+  setup.vtpm_binding = spec.vtpm_binding;
   setup.auditor = spec.auditor;
   setup.decision_log = spec.decision_log;
   setup.max_evidence_age = spec.max_evidence_age;

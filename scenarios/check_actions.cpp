@@ -51,7 +51,7 @@ class Actions {
   }
 
   void names(const ActionField& field) {
-    if (field.name == "vm") domain(action_->vm, "vm");
+    if (field.name == "vm" && (field.required || !action_->vm.empty())) domain(action_->vm, "vm");
     if (field.name == "other" && (field.required || !action_->other.empty())) domain(action_->other, "other");
     if (field.name == "disk") refer(context_.disks, "disk", action_->disk, "disk");
     if (field.name == "host" && (field.required || !action_->host.empty()))

@@ -79,6 +79,13 @@ void check_verifiers(CheckContext& context) {
   check_twice(context, verifiers, "verifier", "verifiers");
   for (std::size_t i = 0; i < verifiers.size(); ++i)
     context.refer(context.hosts, "host", verifiers[i], fmt::format("verifiers[{}]", i));
+  if (context.spec.authority.empty() && context.spec.vtpm_binding != models::VtpmBinding::nonce) {
+    context.findings.error("TVD-106", context.at("vtpm_binding"),
+                           "this binding rests on certificates, which nobody issues.",
+                           "name a host as `authority`");
+  }
+  if (!context.spec.authority.empty())
+    context.refer(context.hosts, "host", context.spec.authority, "authority");
   // Whoever can change a host could change a log that is kept there.
   if (context.hosts.find(context.spec.auditor)) {
     context.findings.error(

@@ -112,6 +112,37 @@ void check_tpm(CheckContext& context, const Action& action, const std::string& p
                          "give the host `tpm`");
 }
 
+// Of an action about certificates: an authority, one machine, a mode that the kind knows.
+void check_identity_action(CheckContext& context, const Action& action, const std::string& path) {
+  const auto bad = [&](std::string_view code, std::string_view field, std::string message, std::string help) {
+    context.findings.error(code, context.at(fmt::format("{}.{}", path, field)), std::move(message),
+                           std::move(help));
+  };
+  const bool evil = action.kind == ActionKind::copy_vtpm || action.kind == ActionKind::relay_challenge;
+  if (context.spec.authority.empty() && !evil)
+    bad("TVD-106", "action", "nobody certifies keys here.", "name a host as `authority`");
+  const bool admin = !evil && action.kind != ActionKind::forge_certificate;
+  if (admin && action.vm.empty() == action.host.empty())
+    bad("TVD-104", "vm", "is it about a VM or about a host?", "name one of the two");
+  if (const auto* vm = vm_of(context, action.vm); vm && !vm->vtpm)
+    bad("TVD-106", "vm", fmt::format("`{}` has no vTPM.", action.vm), "give the VM `vtpm`");
+  if (const auto* other = vm_of(context, action.other); other && !other->vtpm)
+    bad("TVD-106", "other", fmt::format("`{}` has no vTPM.", action.other), "give the VM `vtpm`");
+  if (action.kind == ActionKind::forge_certificate)
+    check_mode(context, action, path, std::array<std::string_view, 3>{"stranger", "unmarked", "genuine"},
+               "a kind of certificate");
+  if (action.kind == ActionKind::enrol && !action.mode.empty())
+    check_mode(context, action, path, std::array<std::string_view, 2>{"named", "anonymous"},
+               "a way to enrol");
+  if (action.kind == ActionKind::revoke_key && !action.mode.empty())
+    check_mode(context, action, path, std::array<std::string_view, 2>{"key", "vtpm_authority"},
+               "what can be withdrawn");
+  if (action.kind == ActionKind::revoke_key && action.mode == "vtpm_authority" && action.host.empty())
+    bad("TVD-104", "host", "the authority over vTPMs is a host's.", "name the host");
+  if (action.kind == ActionKind::relay_challenge && action.host == action.peer)
+    bad("TVD-106", "peer", fmt::format("`{}` would ask itself.", action.host), "name another host");
+}
+
 }  // namespace
 
 void check_network_action(CheckContext& context, const Action& action, const std::string& path) {
@@ -205,8 +236,8 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
       break;
     case ActionKind::lie:
       check_mode(context, action, path,
-                 std::array<std::string_view, 8>{"replay_quote", "truncate_log", "reorder_log", "edit_log",
-                                                 "clean_log", "malformed", "silent", "honest"},
+                 std::array<std::string_view, 9>{"replay_quote", "truncate_log", "reorder_log", "edit_log",
+                                                 "clean_log", "malformed", "forge_quote", "silent", "honest"},
                  "a way to lie");
       if (vm && !vm->vtpm) {
         context.findings.error("TVD-106", context.at(path + ".vm"),
@@ -237,6 +268,14 @@ void check_trust_action(CheckContext& context, const Action& action, const std::
 #undef EVENT_KIND
                  },
                  "a kind of event");
+      break;
+    case ActionKind::enrol:
+    case ActionKind::revoke_key:
+    case ActionKind::publish_rogue:
+    case ActionKind::forge_certificate:
+    case ActionKind::copy_vtpm:
+    case ActionKind::relay_challenge:
+      check_identity_action(context, action, path);
       break;
     case ActionKind::suppress_audit:
       check_mode(context, action, path, std::array<std::string_view, 4>{"drop", "alter", "delay", "none"},

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -13,13 +15,14 @@
 #include "scenarios/report.hpp"
 #include "scenarios/run_directory.hpp"
 #include "scenarios/simulation.hpp"
+#include "sim/base/error.hpp"
 #include "sim/trace/sinks/npy_sink.hpp"
 #include "sim/trace/sinks/sqlite_sink.hpp"
 
 namespace tvdsim::scenarios {
 namespace {
 
-constexpr std::string_view kCaptureFile = "frames.pcap";
+constexpr std::string_view kCaptureFile = "frames.pcap", kCertificates = "certificates";
 constexpr std::size_t kCapturedBytes = 64;  // of each frame: all headers and the start of its data
 
 using Clock = std::chrono::steady_clock;
@@ -93,6 +96,22 @@ void write_results(RunDirectory& directory, const Spec& spec, const Manifest& ma
   directory.write("report.txt", report(spec, manifest, trace));
 }
 
+// certificates/: who was certified by whom, as files that other tools read. Nothing without an authority.
+void write_certificates(RunDirectory& directory, models::Datacenter& datacenter) {
+  const auto files = datacenter.certificates();
+  if (files.empty()) return;
+  const std::string folder = directory.part(kCertificates);
+  std::filesystem::create_directories(folder);
+  for (const auto& [name, text] : files) {
+    std::ofstream out(fmt::format("{}/{}", folder, name));
+    out << text;
+    if (!out.flush())
+      throw sim::WorldError(fmt::format("writing `{}/{}`", folder, name), "certificates",
+                            "free some space and run again");
+  }
+  directory.adopt(kCertificates);
+}
+
 // The manifest says why, if the disk still takes that much; if not, it goes on saying `running`.
 void record_failure(RunDirectory& directory, Manifest manifest, std::string_view why) noexcept {
   try {
@@ -125,6 +144,7 @@ void simulate(const Spec& spec, const RunOptions& options, RunDirectory& directo
     sim::bug("Datacenter::check_invariants()", broken.c_str(), __FILE__, __LINE__);
   }
   write_results(directory, spec, manifest, simulation.engine().trace());
+  write_certificates(directory, simulation.datacenter());
   manifest.wall_s = seconds_since(start);
 }
 

@@ -58,15 +58,11 @@ void flush(const std::string& path, int flags) {
 // Every file that a run leaves: nothing else is removed from a directory that is taken over.
 bool is_ours(std::string_view name) {
   if (name.ends_with(".part")) name.remove_suffix(5);
-  constexpr std::array kOurs{std::string_view("manifest.json"),
-                             std::string_view("spec.json"),
-                             std::string_view("run.sqlite"),
-                             std::string_view("run.sqlite-journal"),
-                             std::string_view("report.txt"),
-                             std::string_view("frames.pcap"),
-                             std::string_view("columns"),
-                             std::string_view("decisions"),
-                             kLock};
+  constexpr std::array kOurs{std::string_view("manifest.json"), std::string_view("spec.json"),
+                             std::string_view("run.sqlite"),    std::string_view("run.sqlite-journal"),
+                             std::string_view("report.txt"),    std::string_view("frames.pcap"),
+                             std::string_view("columns"),       std::string_view("decisions"),
+                             std::string_view("certificates"),  kLock};
   return std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end() || name == "run.sqlite.part-journal";
 }
 

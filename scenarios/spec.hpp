@@ -74,6 +74,9 @@ struct Spec {
   std::vector<models::WatchSetup> watches;
   std::vector<models::PlanSetup> plans;
   std::string
+      authority;  // a host on which a service certifies attestation keys; empty: verifiers know them out of band
+  models::VtpmBinding vtpm_binding = models::VtpmBinding::nonce;
+  std::string
       auditor;  // an audit system on a machine of its own, to which every host ships its decisions; empty: none
   bool decision_log = false;  // every host's decisions are kept in a hash-chained log of their own
   sim::Duration max_evidence_age{60'000'000'000};  // older evidence of a host is none

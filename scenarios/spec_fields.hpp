@@ -28,6 +28,7 @@ inline constexpr std::array<std::string_view, 7> kFaultKinds{
 inline constexpr std::array<std::string_view, 3> kControlModes{"off", "monitor", "on"};
 inline constexpr std::array<std::string_view, 2> kCacheModes{"none", "xen33"};
 inline constexpr std::array<std::string_view, 2> kCaptures{"frames", "none"};
+inline constexpr std::array<std::string_view, 3> kVtpmBindings{"nonce", "certificate", "pcr"};
 inline constexpr std::array<std::string_view, 2> kLattices{"bell_lapadula", "biba"};
 inline constexpr std::array<std::string_view, 2> kDecisionPoints{"core", "service"};
 inline constexpr std::array<std::string_view, 3> kWatchModes{"scheduled", "agent", "out_of_band"};
@@ -249,6 +250,8 @@ void fields(Visitor& v, Part& spec) {
   v.texts("verifiers", spec.verifiers);
   v.parts("watches", spec.watches);
   v.parts("plans", spec.plans);
+  v.text("authority", spec.authority);
+  v.choice("vtpm_binding", spec.vtpm_binding, kVtpmBindings);
   v.text("auditor", spec.auditor);
   v.flag("decision_log", spec.decision_log);
   v.span("max_evidence_age", spec.max_evidence_age);

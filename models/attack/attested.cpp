@@ -45,6 +45,22 @@ DatacenterSetup attested_setup(Control control, Staging staging, ControlMode mod
   return setup;
 }
 
+DatacenterSetup certified_setup(Control control, Staging staging, ControlMode mode,
+                                const std::vector<std::string>& vms) {
+  DatacenterSetup setup = attested_setup(control, staging, mode, vms);
+  setup.hosts.push_back(staged_host("h2"));
+  setup.hosts.back().tpm = true;
+  setup.authority = "v";
+  return setup;
+}
+
+Action attest_host_action(sim::Duration at, std::string_view host) {
+  Action action = staged_action(ActionKind::attest_host, at, {});
+  action.host = host;
+  action.verifier = "v";
+  return action;
+}
+
 Action attest_action(sim::Duration at, std::string_view vm) {
   Action action = staged_action(ActionKind::attest_vm, at, vm);
   action.verifier = "v";
@@ -95,6 +111,17 @@ bool pcr_is_empty(Datacenter& datacenter, std::string_view host, std::uint32_t p
   World& world = datacenter.world();
   const ChipId chip = world.integrity->host(datacenter.host(host)).chip;
   return world.chips().read_pcr(chip, vtpm::HashAlg::sha256, pcr).all(0);
+}
+
+std::vector<AttestedRow> attestations_of(const sim::Trace& trace, std::string_view subject) {
+  constexpr auto kTable = sim::TableId::attestations;
+  std::vector<AttestedRow> rows;
+  for (std::size_t row = 0; row < trace.count(kTable); ++row) {
+    if (cell(trace, kTable, "subject", row) == subject)
+      rows.push_back({cell(trace, kTable, "verdict", row), cell(trace, kTable, "reason", row),
+                      cell(trace, kTable, "detail", row), instant(trace, kTable, row)});
+  }
+  return rows;
 }
 
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm) {

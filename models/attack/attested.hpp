@@ -46,6 +46,12 @@ std::string known_of(Datacenter& datacenter, std::string_view vm);
 std::size_t attestations_with(const sim::Trace& trace, std::string_view verdict);
 // The SHA-256 bank's PCR holds zero, as whoever stands beside the machine sees it.
 bool pcr_is_empty(Datacenter& datacenter, std::string_view host, std::uint32_t pcr);
+// All of them, in their order.
+std::vector<AttestedRow> attestations_of(const sim::Trace& trace, std::string_view subject);
+// The same datacenter with an authority that certifies keys, and a second host h2 with a TPM.
+DatacenterSetup certified_setup(Control control, Staging staging, ControlMode mode,
+                                const std::vector<std::string>& vms);
+Action attest_host_action(sim::Duration at, std::string_view host);
 // Ground truth says that the VM ran changed code.
 bool ran_changed_code(Datacenter& datacenter, std::string_view vm);
 

@@ -4,6 +4,7 @@
 
 #include "models/attestation/integrity.hpp"
 #include "models/attestation/protocol.hpp"
+#include "vtpm/device/commands.hpp"
 
 namespace tvdsim::models {
 
@@ -58,9 +59,16 @@ Challenge* AttestationAgent::open(std::uint64_t id) {
 }
 
 void AttestationAgent::on_message(const sim::Message& message) {
-  if (integrity_.engine_.trace().text(message.method) != kChallenge) return;
+  const std::string_view method = integrity_.engine_.trace().text(message.method);
+  if (on_enrolment(method, message.data)) return;
+  if (method == kEvidence) {
+    if (Challenge* answered = open(message.data); answered && answered->relay == service_) send(*answered);
+    return;
+  }
+  if (method != kChallenge) return;
   Challenge* challenge = open(message.data);
   if (!challenge) return;
+  if (passed_on(*challenge)) return ask_host(*challenge);
   challenge->mode == WatchMode::agent ? hold(*challenge) : take_up(*challenge);
 }
 
@@ -87,9 +95,10 @@ void AttestationAgent::measured(std::uint32_t machine) {
 }
 
 void AttestationAgent::take_up(Challenge& challenge) {
-  const MeasuredMachine& machine = integrity_.machines_[challenge.machine];
+  MeasuredMachine& machine = integrity_.machines_[challenge.machine];
   if (challenge.scratch != 0) return state(challenge);
   if (!challenge.about_vm) {
+    if (relay_.exists()) return pass_on(challenge);
     if (machine.chip.exists()) return ask_host(challenge);
     return send(challenge);
   }
@@ -101,7 +110,8 @@ void AttestationAgent::take_up(Challenge& challenge) {
     return send(challenge);
   }
   if (!machine.chip.exists()) return ask_host(challenge);
-  integrity_.chips_.quote(machine.chip, {challenge.nonce.begin(), challenge.nonce.end()}, kQuotedPcrs,
+  const ChipId chip = machine.lie == Lie::forge_quote ? forging_chip(machine) : machine.chip;
+  integrity_.chips_.quote(chip, {challenge.nonce.begin(), challenge.nonce.end()}, kQuotedPcrs,
                           ChipDone<QuoteAnswer>::to<&AttestationAgent::own_quoted>(*this, challenge.id));
 }
 
@@ -179,6 +189,10 @@ void AttestationAgent::fill_own(Challenge& challenge, QuoteAnswer&& answer) {
     case Lie::edit_log:
       ima = edited(machine, std::move(ima));
       break;
+    case Lie::forge_quote:
+      boot = edited(machine, std::move(boot));
+      ima = cleaned(machine);
+      break;
     case Lie::clean_log:
       ima = cleaned(machine);
       break;
@@ -194,13 +208,22 @@ void AttestationAgent::fill_own(Challenge& challenge, QuoteAnswer&& answer) {
   challenge.own.ima_log = ima_log_of(boot, ima);
   if (machine.enrolled.empty()) machine.enrolled = integrity_.chips_.attestation_key(machine.chip);
   challenge.own.key = machine.enrolled;
+  if (!integrity_.identities_) return;
+  const bool forges = machine.lie == Lie::forge_quote && machine.stolen.exists();
+  challenge.own.key = integrity_.chips_.attestation_key(forges ? machine.stolen : machine.chip);
+  challenge.own.certificate = integrity_.identities_->of(challenge.machine).attestation.der();
 }
 
 void AttestationAgent::ask_host(Challenge& challenge) {
   const MeasuredMachine& host = integrity_.machines_[host_.value];
   if (!host.chip.exists()) return send(challenge);
+  const bool for_vm = challenge.about_vm && !passed_on(challenge);
+  if (for_vm && relay_.exists()) return pass_on(challenge);
   std::vector<std::uint8_t> nonce(challenge.nonce.begin(), challenge.nonce.end());
-  if (challenge.about_vm) nonce = binding_nonce(challenge.nonce, challenge.own.key);
+  if (integrity_.binds_channel())
+    nonce = integrity_.host_question(challenge.nonce, vtpm::public_key_info(channel().point()));
+  if (for_vm && integrity_.setup_.binding == VtpmBinding::nonce)
+    nonce = binding_nonce(challenge.nonce, challenge.own.key);
   integrity_.tpm(host_)->quote(
       {std::string(integrity_.bus_.name(service_)), false}, std::move(nonce), kQuotedPcrs,
       ChipDone<QuoteAnswer>::to<&AttestationAgent::host_quoted>(*this, challenge.id));
@@ -215,13 +238,73 @@ void AttestationAgent::host_quoted(std::uint64_t id, QuoteAnswer& answer) {
   evidence.quote = std::move(answer);
   evidence.event_log = event_log_of(host.boot_log);
   evidence.key = host.enrolled;
-  if (!host.launches) return send(*challenge);
+  if (integrity_.identities_) {
+    evidence.key = integrity_.chips_.attestation_key(host.chip);
+    evidence.certificate = integrity_.identities_->of(host_.value).attestation.der();
+    evidence.channel = vtpm::public_key_info(channel().point());
+  }
+  if (!host.launches) return show_binding(*challenge);
   integrity_.tpm(host_)->quote({std::string(integrity_.bus_.name(service_)), false},
                                {challenge->nonce.begin(), challenge->nonce.end()}, kLaunchPcrs,
                                ChipDone<QuoteAnswer>::to<&AttestationAgent::launch_quoted>(*this, id));
 }
 
-void AttestationAgent::send(const Challenge& challenge) {
+// Where a PCR ties a vTPM to its host, a second quote shows its key there.
+void AttestationAgent::show_binding(Challenge& challenge) {
+  const bool shows_key = integrity_.setup_.binding == VtpmBinding::pcr && challenge.about_vm;
+  if (!shows_key || passed_on(challenge)) return send(challenge);
+  integrity_.scratch(host_, kBindingPcr)
+      .attest(challenge.own.key, integrity_.host_question(challenge.nonce, challenge.host_evidence.channel),
+              ChipDone<QuoteAnswer>::to<&AttestationAgent::bound>(*this, challenge.id));
+}
+
+void AttestationAgent::bound(std::uint64_t id, QuoteAnswer& answer) {
+  Challenge* challenge = open(id);
+  if (!challenge) return;
+  challenge->binding_quote = std::move(answer);
+  send(*challenge);
+}
+
+const vtpm::SigningKey& AttestationAgent::channel() {
+  if (!channel_) {
+    const std::string label = "channel of " + integrity_.machines_[host_.value].name;
+    channel_ = vtpm::SigningKey::from_seed(label, integrity_.engine_.seed());
+  }
+  return *channel_;
+}
+
+bool AttestationAgent::passed_on(const Challenge& challenge) const {
+  return challenge.relay.exists() && challenge.relay != service_;
+}
+
+void AttestationAgent::pass_on(Challenge& challenge) {
+  challenge.relay = service_;
+  integrity_.bus_.send(service_, integrity_.agents_.at(relay_.value)->service(), kChallenge,
+                       integrity_.bus_.name(service_), challenge.correlation, challenge.id);
+}
+
+// The thief's TPM is made to hold what a machine's would on which nothing was ever changed.
+ChipId AttestationAgent::forging_chip(MeasuredMachine& machine) {
+  if (!machine.stolen.exists()) return machine.chip;
+  std::vector<PcrExtend> extends;
+  for (const Measured* item : edited(machine, machine.boot_log)) extends.push_back(extend_of(*item));
+  for (const Measured* item : cleaned(machine)) extends.push_back(extend_of(*item));
+  // He shuts it down in good order: a TPM that is cut off from power too often locks itself.
+  integrity_.chips_.execute(machine.stolen, vtpm::shutdown_command(vtpm::StartupType::clear), {});
+  integrity_.chips_.boot(machine.stolen, std::move(extends));
+  return machine.stolen;
+}
+
+void AttestationAgent::send(Challenge& challenge) {
+  if (passed_on(challenge)) {
+    integrity_.bus_.send(service_, challenge.relay, kEvidence, integrity_.bus_.name(service_),
+                         challenge.correlation, challenge.id);
+    return;
+  }
+  if (integrity_.identities_) {
+    challenge.session = vtpm::public_key_info(channel().point());
+    challenge.session_proof = channel().sign(channel_proof(challenge.nonce));
+  }
   integrity_.bus_.send(service_, challenge.verifier, kEvidence, integrity_.bus_.name(service_),
                        challenge.correlation, challenge.id);
 }

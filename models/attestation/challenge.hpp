@@ -26,6 +26,8 @@ struct MachineEvidence {
   QuoteAnswer quote;
   std::vector<std::uint8_t> event_log, ima_log, key;
   bool unsigned_word = false;  // it was asked for out of band: nobody signed it
+  // With an authority: the key's certificate; of a host, the key of the channel that its agent answers through.
+  std::vector<std::uint8_t> certificate, channel;
 };
 
 class Verifier;
@@ -59,6 +61,10 @@ struct Challenge {
   std::uint32_t scratch = 0;  // about what the hypervisor says of itself, by way of this PCR; 0: no
   std::string statement;      // that, and …
   QuoteAnswer stated;         // … the quote of the scratch PCR
+  QuoteAnswer binding_quote;  // of the PCR that holds the vTPM's key, where that is what ties it to its host
+  // The channel that the verifier got the answer through: its key, and what its holder signed.
+  std::vector<std::uint8_t> session, session_proof;
+  sim::ServiceId relay;  // who passed the question on, and passes the answer back
 };
 
 using ChallengeTable = std::map<std::uint64_t, Challenge>;
@@ -66,5 +72,13 @@ using ChallengeTable = std::map<std::uint64_t, Challenge>;
 // What the host's quote must carry when it speaks for a vTPM: the nonce of the challenge and the vTPM's key, under one hash. The
 // control domain signs it only for an instance that it runs itself.
 std::vector<std::uint8_t> binding_nonce(const Nonce& nonce, std::span<const std::uint8_t> vtpm_key);
+
+// What a host's quote about itself carries where evidence is bound to a channel: the nonce and the channel's key. An honest agent has
+// no other than its own signed for.
+std::vector<std::uint8_t> channel_nonce(const Nonce& nonce, std::span<const std::uint8_t> channel);
+// What the channel's key signs to show that its holder answers this challenge.
+std::vector<std::uint8_t> channel_proof(const Nonce& nonce);
+
+inline constexpr std::uint32_t kBindingPcr = 23;  // where a host shows a vTPM's key (VtpmBinding::pcr)
 
 }  // namespace tvdsim::models

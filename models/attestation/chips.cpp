@@ -11,6 +11,7 @@
 #include "sim/base/error.hpp"
 #include "sim/engine/device.hpp"
 #include "vtpm/device/commands.hpp"
+#include "vtpm/device/credential.hpp"
 #include "vtpm/device/key_commands.hpp"
 
 namespace tvdsim::models {
@@ -35,7 +36,9 @@ struct Chip {
   sim::Duration time_of(std::span<const std::uint8_t> command) {
     return latency.profile ? time(vtpm::command_class(command)) : latency.command;
   }
+  KeyChoice choice;                         // of the key that quotes
   std::optional<vtpm::AttestationKey> key;  // while it is loaded
+  KeyChoice loaded;                         // what it was made from
   Bytes key_public;
   BusProbe probe = BusProbe::off;
   std::vector<Bytes> heard;
@@ -52,24 +55,40 @@ bool is_extend(std::span<const std::uint8_t> command) {
 
 // One question and, in the end, its answer.
 struct Question {
-  enum class Kind : std::uint8_t { boot, extend, quote, execute, launch, converse, refuse } kind{};
+  enum class Kind : std::uint8_t {
+    boot,
+    extend,
+    quote,
+    execute,
+    launch,
+    converse,
+    refuse,
+    keys,
+    activate
+  } kind{};
   std::map<std::uint64_t, std::unique_ptr<Question>>* home = nullptr;
   std::uint64_t number = 0;
   vtpm::TpmFleet* fleet = nullptr;
   Chip* chip = nullptr;
   std::vector<PcrExtend> extends;
   std::uint32_t pcrs = 0;
+  KeyChoice choice;
   sim::Time asked;
-  Bytes bytes;  // of a command; of a nonce; of launched code
+  Bytes bytes;  // of a command; of a nonce; of launched code; of a credential
   std::function<void(const vtpm::Speak&)> talk;
   std::uint32_t code = 0;
   std::vector<Bytes> heard;  // by who sits at the bus
+  Bytes hidden;              // a credential's secret, for the TPM alone
   Bytes response;
   QuoteAnswer quoted;
+  KeysAnswer shown;
+  ActivationAnswer activated;
   std::atomic<bool> computed{false};
   ChipDone<Extended> extended;
   ChipDone<QuoteAnswer> on_quote;
   ChipDone<Bytes> on_response;
+  ChipDone<KeysAnswer> on_keys;
+  ChipDone<ActivationAnswer> on_activation;
 
   // The TPM's clock shows when it was asked, not when its turn came: that depends on no thread.
   vtpm::CommandContext context() const { return {.now = asked}; }
@@ -108,9 +127,37 @@ struct Question {
     chip->key.reset();
   }
 
+  vtpm::AttestationKey make_key() const {
+    return vtpm::make_attestation_key(*fleet, chip->tpm, context(), choice.label, choice.anonymous);
+  }
+  vtpm::Speak speak() const {
+    return [this](std::span<const std::uint8_t> command) {
+      return fleet->execute(chip->tpm, command, context());
+    };
+  }
+
+  void show_keys() {
+    shown.endorsement = vtpm::read_endorsement_key(speak());
+    const vtpm::AttestationKey key = make_key();
+    shown.attestation = key.public_area;
+    run(vtpm::flush_command(key.handle));
+  }
+
+  void open_credential() {
+    const vtpm::AttestationKey key = make_key();
+    const vtpm::ActivationResult result = vtpm::activate_credential(speak(), key.handle, bytes, hidden);
+    activated = {result.secret, result.code};
+    run(vtpm::flush_command(key.handle));
+  }
+
   void quote() {
+    if (chip->key && chip->loaded != choice) {
+      vtpm::expect_success(run(vtpm::flush_command(chip->key->handle)), "unloading a key");
+      chip->key.reset();
+    }
     if (!chip->key) {
-      chip->key = vtpm::make_attestation_key(*fleet, chip->tpm, context());
+      chip->key = make_key();
+      chip->loaded = choice;
       chip->key_public = chip->key->public_area;
     }
     std::vector<vtpm::BankSelection> selection;
@@ -156,6 +203,10 @@ struct Question {
       case Kind::refuse:
         response = vtpm::refusal(code);
         return;
+      case Kind::keys:
+        return show_keys();
+      case Kind::activate:
+        return open_credential();
     }
   }
 
@@ -166,6 +217,8 @@ struct Question {
     Extended end{code};
     if (extended.call) extended.call(extended.self, extended.tag, end);
     if (on_quote.call) on_quote.call(on_quote.self, on_quote.tag, quoted);
+    if (on_keys.call) on_keys.call(on_keys.self, on_keys.tag, shown);
+    if (on_activation.call) on_activation.call(on_activation.self, on_activation.tag, activated);
     if (on_response.call) on_response.call(on_response.self, on_response.tag, response);
   }
 };
@@ -345,9 +398,34 @@ void Chips::quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pc
   auto question = impl_->ask(chip, Question::Kind::quote);
   question->bytes = std::move(nonce);
   question->pcrs = pcrs;
+  question->choice = impl_->at(chip).choice;
   question->on_quote = done;
   impl_->submit(std::move(question), impl_->at(chip).time(vtpm::CommandClass::quote));
 }
+
+void Chips::keys(ChipId chip, KeyChoice choice, ChipDone<KeysAnswer> done) {
+  auto question = impl_->ask(chip, Question::Kind::keys);
+  question->choice = std::move(choice);
+  question->on_keys = done;
+  // Two keys are made.
+  const sim::Duration time = impl_->at(chip).time(vtpm::CommandClass::keygen);
+  impl_->submit(std::move(question), time + impl_->at(chip).time(vtpm::CommandClass::keygen));
+}
+
+void Chips::activate(ChipId chip, KeyChoice choice, Bytes blob, Bytes secret,
+                     ChipDone<ActivationAnswer> done) {
+  auto question = impl_->ask(chip, Question::Kind::activate);
+  question->choice = std::move(choice);
+  question->bytes = std::move(blob);
+  question->hidden = std::move(secret);
+  question->on_activation = done;
+  // Both keys are made anew, and one multiplication as long as a signature opens the credential.
+  const sim::Duration keys =
+      impl_->at(chip).time(vtpm::CommandClass::keygen) + impl_->at(chip).time(vtpm::CommandClass::keygen);
+  impl_->submit(std::move(question), keys + impl_->at(chip).time(vtpm::CommandClass::sign));
+}
+
+void Chips::use_key(ChipId chip, KeyChoice choice) { impl_->at(chip).choice = std::move(choice); }
 
 void Chips::execute(ChipId chip, Bytes command, ChipDone<Bytes> done) {
   auto question = impl_->ask(chip, Question::Kind::execute);

@@ -74,6 +74,20 @@ struct Extended {
 // Somebody at the wires between a platform and its chip. He hears what passes; he may answer extends in the chip's place.
 enum class BusProbe : std::uint8_t { off, listen, drop };
 
+// An attestation key by what it is made from: another label, another key of the same TPM. The empty one is every TPM's first.
+struct KeyChoice {
+  std::string label;
+  bool anonymous = false;
+  friend bool operator==(const KeyChoice&, const KeyChoice&) = default;
+};
+struct KeysAnswer {
+  std::vector<std::uint8_t> endorsement, attestation;  // TPM2B_PUBLIC
+};
+struct ActivationAnswer {
+  std::vector<std::uint8_t> secret;
+  std::uint32_t code = 0;  // of the TPM's refusal
+};
+
 class Chips {
  public:
   // workers: threads that compute what TPMs answer; 0: the engine's own does.
@@ -97,6 +111,13 @@ class Chips {
               ChipDone<Extended> done);
   void extend(ChipId chip, PcrExtend extend, ChipDone<Extended> done);
   void quote(ChipId chip, std::vector<std::uint8_t> nonce, std::uint32_t pcrs, ChipDone<QuoteAnswer> done);
+  // The public halves of the endorsement key and of such an attestation key, which need not be the one that quotes.
+  void keys(ChipId chip, KeyChoice choice, ChipDone<KeysAnswer> done);
+  // TPM2_ActivateCredential, for that attestation key.
+  void activate(ChipId chip, KeyChoice choice, std::vector<std::uint8_t> blob,
+                std::vector<std::uint8_t> secret, ChipDone<ActivationAnswer> done);
+  // The key that quotes are made under from the next question on.
+  void use_key(ChipId chip, KeyChoice choice);
   // A guest's own command.
   void execute(ChipId chip, std::vector<std::uint8_t> command, ChipDone<std::vector<std::uint8_t>> done);
   // So many commands one after the other, as `talk` decides, with nobody's in between. It may run on another thread.

@@ -91,6 +91,7 @@ std::string Integrity::lie(sim::VmId vm, std::string_view mode) {
   if (!wanted) return fmt::format("`{}` is no way to lie", mode);
   if (!knows(vm)) return "it has no agent that could lie";
   machines_[machine_of(vm)].lie = *wanted;
+  if (*wanted == Lie::forge_quote) steal_key(machine_of(vm));
   return {};
 }
 

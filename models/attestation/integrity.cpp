@@ -111,10 +111,15 @@ void Integrity::boot_vm(sim::VmId vm, ChipId chip) {
   MeasuredMachine& machine = machines_.at(machine_of(vm));
   machine.chip = chip;
   boot(machine_of(vm));
+  if (!desk_ || !chip.exists()) return;
+  take_key_along(machine_of(vm));
+  if (!identities_->of(machine_of(vm)).attestation) desk_->enrol(machine_of(vm), false, nullptr);
 }
 
 void Integrity::rebind(sim::VmId vm, ChipId chip) {
-  if (knows(vm)) machines_[machine_of(vm)].chip = chip;
+  if (!knows(vm)) return;
+  machines_[machine_of(vm)].chip = chip;
+  take_key_along(machine_of(vm));
 }
 
 void Integrity::lie_out_of_band(sim::HostId host, bool lies) {

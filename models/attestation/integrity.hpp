@@ -15,16 +15,20 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "models/attestation/agent.hpp"
+#include "models/attestation/enrolment.hpp"
+#include "models/attestation/identities.hpp"
 #include "models/attestation/integrity_world.hpp"
 #include "models/attestation/measured_machine.hpp"
 #include "models/attestation/reference_desk.hpp"
 #include "models/attestation/scratch.hpp"
 #include "models/attestation/verifier.hpp"
+#include "models/attestation/vtpm_binding.hpp"
 #include "models/truth/record.hpp"
 #include "sim/base/decision.hpp"
 
@@ -40,6 +44,7 @@ struct IntegritySetup {
   // The share that one VM has of its host's TPM: a question per interval, and this many at once.
   sim::Duration tpm_share{500'000'000};
   std::uint32_t tpm_share_at_once = 8;
+  VtpmBinding binding = VtpmBinding::nonce;
 };
 
 class Integrity {
@@ -62,6 +67,23 @@ class Integrity {
   bool knows(sim::VmId vm) const noexcept;
   std::uint32_t machine_number(sim::VmId vm) const { return machine_of(vm); }
   void add_verifier(const std::string& host);
+
+  // From now on attestation keys are known by certificates of the service ca@<host>. Before the first host.
+  void certify(const std::string& host);
+  void enrol_hosts();
+  EnrolmentDesk* authority() noexcept { return desk_.get(); }
+  // Commands of an administrator to the authority, about a VM or a host, which came as this message.
+  void enrol(const sim::Message& command, sim::VmId vm, sim::HostId host, std::string_view mode);
+  void revoke_key(const sim::Message& command, sim::VmId vm, sim::HostId host, std::string_view mode);
+  void publish_rogue(const sim::Message& command, sim::VmId vm, sim::HostId host);
+  // An attacker's doings; "" or why not. copied: `to` has a copy of the other's vTPM.
+  std::string forge_certificate(sim::VmId vm, std::string_view mode);
+  std::string relay_challenges(sim::HostId from, sim::HostId to);
+  std::string copied(sim::VmId from, sim::VmId to);
+  // Its vTPM and all its keys are gone.
+  void forget_identity(sim::VmId vm);
+  // Roots, authorities, revocation lists and every machine's certificates: file names and PEM texts. Empty without an authority.
+  std::vector<std::pair<std::string, std::string>> certificates();
 
   // Images are prepared once; vouch(): its components are known to be good.
   const PreparedImage& prepare(SoftwareImage image, std::string_view variant = {});
@@ -106,7 +128,7 @@ class Integrity {
 
  private:
   friend class AttestationAgent;
-
+  friend class EnrolmentDesk;
   friend class Verifier;
   friend class Schedule;
   friend class Admission;
@@ -137,6 +159,12 @@ class Integrity {
   void extend_done(std::uint64_t pending, Extended& nothing);
   void execute(std::uint64_t pending);
   std::uint32_t machine_of(sim::VmId vm) const { return vm_machine_.at(vm.value); }
+  std::optional<std::uint32_t> subject(sim::VmId vm, sim::HostId host) const;
+  void steal_key(std::uint32_t machine);
+  void take_key_along(std::uint32_t machine);  // another chip holds its state now
+  bool binds_channel() const;
+  // Which question a host's quote about itself answers.
+  std::vector<std::uint8_t> host_question(const Nonce& nonce, std::span<const std::uint8_t> channel) const;
 
   sim::Engine& engine_;
   Truth& truth_;
@@ -159,6 +187,8 @@ class Integrity {
   sim::EventKind stage_kind_ = 0, run_kind_ = 0;
   ChallengeTable challenges_;
   std::uint64_t next_challenge_ = 0;
+  std::unique_ptr<Identities> identities_;  // null: keys are known out of band
+  std::unique_ptr<EnrolmentDesk> desk_;
   std::vector<std::unique_ptr<AttestationAgent>> agents_;  // by host
   std::vector<std::unique_ptr<Verifier>> verifiers_;
 };

@@ -90,7 +90,8 @@ std::string virtual_firmware(const std::vector<std::uint8_t>& log) {
 }  // namespace
 
 Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
-                             std::span<const std::uint8_t> nonce, bool monitored) const {
+                             std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
+                             bool monitored) const {
   vtpm::Evidence shown;
   shown.attest = evidence.quote.attest;
   shown.signature = evidence.quote.signature;
@@ -107,15 +108,16 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
          {AppraisalCheck::quote, AppraisalCheck::key, AppraisalCheck::signature, AppraisalCheck::nonce})
       checks.set(check, false);
   }
-  vtpm::Expectations expect = expectations_of(machine, machine.enrolled, integrity_.setup_.measured);
+  vtpm::Expectations expect = expectations_of(machine, key, integrity_.setup_.measured);
   expect.look_up_in = look_up_in(integrity_.setup_.controls, monitored);
   return vtpm::appraise(shown, nonce, expect, &integrity_.references_.lookup(heeds), checks);
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
-                                          const MachineEvidence& evidence) const {
-  const Appraisal strict = appraise(machine, evidence, nonce, true);
-  const Appraisal appraisal = strict ? strict : appraise(machine, evidence, nonce, false);
+                                          const MachineEvidence& evidence,
+                                          std::span<const std::uint8_t> key) const {
+  const Appraisal strict = appraise(machine, evidence, nonce, key, true);
+  const Appraisal appraisal = strict ? strict : appraise(machine, evidence, nonce, key, false);
   Outcome outcome;
   outcome.verdict = verdict_of(appraisal);
   outcome.reason = appraisal.reason ? std::string(to_text(*appraisal.reason)) : std::string("ok");
@@ -151,17 +153,41 @@ Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
   }
   if (challenge.launch_only) return judge_launch(challenge);
   if (challenge.scratch != 0) return judge_statement(challenge);
-  Outcome own = judge_machine(machine, challenge.nonce, challenge.own);
-  if (challenge.own.unsigned_word) return on_its_word(challenge, std::move(own));
-  if (!challenge.about_vm) return with_launch(challenge, std::move(own));
-  if (own.verdict > AttestationVerdict::unknown) return own;
+  KnownKey key{{}, machine.enrolled, {}};
+  std::vector<std::uint8_t> question(challenge.nonce.begin(), challenge.nonce.end());
+  const bool on_word = challenge.own.unsigned_word;
+  if (integrity_.identities_ && !on_word) {
+    Outcome refused;
+    auto known = known_key(challenge, challenge.own, true, refused);
+    if (!known) return refused;
+    key = std::move(*known);
+    if (const auto elsewhere = channel_doubt(challenge, key.warning))
+      return {
+          AttestationVerdict::untrusted, elsewhere->reason, elsewhere->detail, machine.name, {}, {}, {}, 0};
+    if (!challenge.about_vm) question = binding_question(challenge);
+  }
+  Outcome own = judge_machine(machine, question, challenge.own, key.key);
+  if (on_word) return on_its_word(challenge, std::move(own));
+  own = challenge.about_vm ? judge_below(challenge, std::move(own), key)
+                           : with_launch(challenge, std::move(own));
+  if (own.verdict == AttestationVerdict::trusted && own.reason == "ok" && !key.warning.empty()) {
+    own.reason = "monitored";
+    own.detail = fmt::format("monitored: {}", key.warning);
+  }
+  return own;
+}
+
+// A VM's evidence is half of it, unless its certificate says that its TPM is a chip.
+Verifier::Outcome Verifier::judge_below(const Challenge& challenge, Outcome own, KnownKey& key) const {
+  const bool a_chip = key.certificate && !key.certificate.is_virtual();
+  if (a_chip || own.verdict > AttestationVerdict::unknown) return own;
   if (integrity_.setup_.controls[sim::Control::vtpm_root] == sim::ControlMode::off) {
     own.skipped = join(own.skipped, "vtpm_root");
     return own;
   }
   if (integrity_.setup_.controls[sim::Control::vtpm_root] != sim::ControlMode::monitor)
-    return with_host(challenge, std::move(own));
-  const Outcome both = with_host(challenge, own);
+    return with_host(challenge, std::move(own), key);
+  const Outcome both = with_host(challenge, own, key);
   if (both.verdict != own.verdict) {
     own.reason = both.reason;
     own.detail = fmt::format("monitored: {}", both.detail);
@@ -192,7 +218,7 @@ Verifier::Outcome Verifier::on_its_word(const Challenge& challenge, Outcome own)
   return own;
 }
 
-Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) const {
+Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own, KnownKey& key) const {
   const MeasuredMachine& host = integrity_.machines_[challenge.host.value];
   if (own.verdict < AttestationVerdict::incomplete && challenge.host_evidence.quote.attest.empty()) {
     own.verdict = AttestationVerdict::incomplete;
@@ -201,8 +227,20 @@ Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) c
     own.entity = host.name;
     return own;
   }
-  const auto nonce = binding_nonce(challenge.nonce, challenge.own.key);
-  Outcome below = with_launch(challenge, judge_machine(host, nonce, challenge.host_evidence));
+  KnownKey below_key{{}, host.enrolled, {}};
+  if (integrity_.identities_) {
+    Outcome refused;
+    auto known = known_key(challenge, challenge.host_evidence, false, refused);
+    if (!known) {
+      if (own.verdict >= AttestationVerdict::incomplete) return own;
+      refused.detail = fmt::format("host {}: {}", host.name, refused.detail);
+      return refused;
+    }
+    below_key = std::move(*known);
+    if (key.warning.empty()) key.warning = below_key.warning;
+  }
+  Outcome below = with_launch(
+      challenge, judge_machine(host, binding_question(challenge), challenge.host_evidence, below_key.key));
   own.entries += below.entries;
   own.skipped = join(own.skipped, below.skipped);
   // Software that is merely outdated or weak says so only on a host that is no worse.
@@ -213,6 +251,13 @@ Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own) c
     below.detail = fmt::format("host {}: {}", host.name, below.detail);
     if (below.reason == "nonce") below.reason = "binding";
     return below;
+  }
+  if (const auto unbound = binding_doubt(challenge, key, below_key, key.warning)) {
+    own.verdict = AttestationVerdict::untrusted;
+    own.reason = unbound->reason;
+    own.detail = unbound->detail;
+    own.entity = host.name;
+    return own;
   }
   if (integrity_.setup_.controls[sim::Control::reference_values] == sim::ControlMode::off) return own;
   // The VM's chain begins where the host's ends: with the very firmware that the host measured.

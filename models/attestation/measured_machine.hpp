@@ -34,6 +34,7 @@ struct MeasuredMachine {
   std::vector<const Measured*> launch_log;  // what was launched last, the hypervisor first
   bool case_open = false;                   // somebody opened it: seen by who goes there, and by nobody else
   std::string hides;  // a forged statement leaves out this VM; empty: there is no forger
+  ChipId stolen;      // a TPM of somebody else with this one's keys
   Lie lie = Lie::honest;
   bool keeps_quotes = false;                                 // somebody prepares a lie: …
   std::unique_ptr<QuoteAnswer> recorded;                     // … its first quote, and …

@@ -6,6 +6,9 @@
 //   verifier@V -> dom0@H    host_appraised           data: HostStanding; correlation as asked
 //   verifier@V -> attest@H  challenge                data: number of the challenge: a nonce, and about whom
 //   attest@H -> verifier@V  evidence                 data: number of the challenge that it answers
+//   attest@H -> attest@C    challenge                passed on by an agent that has another answer for it; C answers H with `evidence`
+//
+// Of certificates: models/attestation/enrolment.hpp.
 //
 // Source     seed 002 section 2.2.1 (remote attestation protocol).
 #pragma once

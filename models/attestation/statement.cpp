@@ -90,7 +90,9 @@ void AttestationAgent::stated(std::uint64_t id, QuoteAnswer& answer) {
 
 Verifier::Outcome Verifier::judge_statement(const Challenge& challenge) const {
   const MeasuredMachine& host = integrity_.machines_[challenge.machine];
-  Outcome outcome = with_launch(challenge, judge_machine(host, challenge.nonce, challenge.own));
+  Outcome outcome =
+      with_launch(challenge, judge_machine(host, integrity_.host_question(challenge.nonce, challenge.session),
+                                           challenge.own, host.enrolled));
   if (outcome.verdict != AttestationVerdict::trusted) return outcome;
   const vtpm::QuoteVerdict verdict =
       shows(challenge.stated, vtpm::PublicKey::parse(host.enrolled), challenge.nonce, challenge.scratch,

@@ -8,17 +8,20 @@
 // Invariant  one row of `attestations` per challenge; an incident beside each that did not end in `trusted`.
 // Cost       two signatures and the logs of a VM (evidence_bench `appraise_machine`); simulated: cost + per_entry for each entry checked.
 // Threads    the engine's.
-// Leaves out enrolment of keys over the network: a chip's key is known to the verifiers from its first quote on, out of band.
+// Without an authority a chip's key is known to the verifiers from its first quote on, out of band; with one, from the certificate
+// that comes with the evidence, and a certificate that says "virtual" is what makes them ask for the host's evidence too.
 // Source     seed 002 sections 2.2.1 and 2.2.2; RFC 9334 (roles).
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "models/attestation/admission.hpp"
 #include "models/attestation/challenge.hpp"
+#include "models/attestation/identities.hpp"
 #include "models/attestation/schedule.hpp"
 #include "sim/base/decision.hpp"
 #include "sim/base/random.hpp"
@@ -76,15 +79,31 @@ class Verifier {
   void evidence(std::uint64_t id);
   void on_wait(const sim::Event& event);
   void judged(Challenge& challenge);
+  // A key as it is known: from its certificate, or out of band and then without one.
+  struct KnownKey {
+    vtpm::Certificate certificate;
+    std::vector<std::uint8_t> key;
+    std::string warning;
+  };
   Outcome judge(const Challenge& challenge) const;
   Outcome judge_statement(const Challenge& challenge) const;
   Outcome judge_launch(const Challenge& challenge) const;
   Outcome with_launch(const Challenge& challenge, Outcome own) const;
-  Outcome with_host(const Challenge& challenge, Outcome own) const;
+  Outcome judge_below(const Challenge& challenge, Outcome own, KnownKey& key) const;
+  Outcome with_host(const Challenge& challenge, Outcome own, KnownKey& key) const;
+  // models/attestation/identity_judgement.cpp
+  std::optional<KnownKey> known_key(const Challenge& challenge, const MachineEvidence& shown, bool own,
+                                    Outcome& outcome) const;
+  std::optional<Doubt> doubt(std::vector<Doubt> found, std::string& warning) const;
+  std::optional<Doubt> channel_doubt(const Challenge& challenge, std::string& warning) const;
+  std::vector<std::uint8_t> binding_question(const Challenge& challenge) const;
+  std::optional<Doubt> binding_doubt(const Challenge& challenge, const KnownKey& own, const KnownKey& host,
+                                     std::string& warning) const;
   Outcome judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
-                        const MachineEvidence& evidence) const;
+                        const MachineEvidence& evidence, std::span<const std::uint8_t> key) const;
   vtpm::Appraisal appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
-                           std::span<const std::uint8_t> nonce, bool monitored) const;
+                           std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
+                           bool monitored) const;
   Outcome on_its_word(const Challenge& challenge, Outcome own) const;
   void close(Challenge& challenge, Outcome outcome);
   void row(const Challenge& challenge, const Outcome& outcome);

@@ -51,6 +51,14 @@ Way way_of(ActionKind kind) noexcept {
       return Way::guest;
     case ActionKind::acknowledge_event:
       return Way::event_desk;
+    case ActionKind::enrol:
+    case ActionKind::revoke_key:
+    case ActionKind::publish_rogue:
+      return Way::authority;
+    case ActionKind::forge_certificate:
+    case ActionKind::copy_vtpm:
+    case ActionKind::relay_challenge:
+      return Way::identity;
     case ActionKind::attest_vm:
     case ActionKind::attest_host:
     case ActionKind::import_references:

@@ -9,7 +9,7 @@
 
 namespace tvdsim::models {
 
-enum class Way : std::uint8_t { toolstack, manager, verifier, event_desk, guest, fault };
+enum class Way : std::uint8_t { authority, identity, toolstack, manager, verifier, event_desk, guest, fault };
 
 Way way_of(ActionKind kind) noexcept;
 // Commands to the TPM service of a host's control domain.

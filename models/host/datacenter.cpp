@@ -205,6 +205,11 @@ void Datacenter::Impl::on_action(const sim::Event& event) {
     case Way::fault:
       fault(world, correlation, action);
       break;
+    case Way::identity:
+    case Way::authority:
+      if (identity_acts(world, correlation, action))
+        send(correlation, world.bus.find("ca@" + setup.authority));
+      break;
     case Way::verifier:
       send(correlation, world.bus.find("verifier@" + action.verifier));
       break;
@@ -284,7 +289,8 @@ void Datacenter::Impl::check_names(const Action& action) const {
     fields = space == std::string_view::npos ? std::string_view{} : fields.substr(space + 1);
     const bool optional = field.back() == '?';
     if (optional) field.remove_suffix(1);
-    if (field == "vm") need(field, action.vm, world.domains.find(action.vm).exists());
+    if (field == "vm" && !(optional && action.vm.empty()))
+      need(field, action.vm, world.domains.find(action.vm).exists());
     if (field == "other" && !(optional && action.other.empty()))
       need(field, action.other, action.other == "dom0" || world.domains.find(action.other).exists());
     if (field == "disk") need(field, action.disk, world.disks.find(action.disk).exists());
@@ -370,10 +376,6 @@ void Datacenter::keep_decisions(DecisionKeeper& keeper) {
   impl_->world.rings->keep(keeper);
 }
 DecisionRings* Datacenter::decision_rings() noexcept { return impl_->world.rings.get(); }
-std::string Datacenter::plumbing(sim::HostId host) const {
-  return impl_->world.network ? plumbing_script(impl_->world.network->fabric().plumbing(host))
-                              : std::string{};
-}
 const TruthReader& Datacenter::truth() const noexcept { return impl_->world.truth.reader(); }
 std::string Datacenter::check_invariants() const { return find_broken_invariant(impl_->world); }
 void Datacenter::watch_invariants() { impl_->watching = true; }

@@ -23,9 +23,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/acm/monitor.hpp"
+#include "models/attestation/vtpm_binding.hpp"
 #include "models/attestation/watch_mode.hpp"
 #include "models/host/action.hpp"
 #include "sim/base/units.hpp"
@@ -184,6 +186,9 @@ struct DatacenterSetup {
       verifiers;  // hosts on which a service verifier@<host> runs; migrations ask the first
   std::vector<WatchSetup> watches;
   std::vector<PlanSetup> plans;
+  std::string
+      authority;  // host on which a service ca@<host> certifies attestation keys; empty: verifiers know them out of band
+  VtpmBinding vtpm_binding = VtpmBinding::nonce;  // how a host's quote speaks for a vTPM
   sim::Duration max_evidence_age{60'000'000'000};
   // Whose manifests of reference values count (empty: vendor and cert), how many of them one takes, and how long what they
   // retire stays good.
@@ -246,6 +251,8 @@ class Datacenter {
   DecisionRings* decision_rings() noexcept;  // null unless the setup logs decisions
   // Bridges and 802.1Q interfaces of the host's control domain as they are now, as a shell script; "" without a network.
   std::string plumbing(sim::HostId) const;
+  // Roots, authorities, revocation lists, every machine's certificates: file names and PEM texts. Empty without an authority.
+  std::vector<std::pair<std::string, std::string>> certificates();
   const TruthReader& truth() const noexcept;  // for tests, attacks and reports only
 
   World& world() noexcept;  // the parts by themselves, for tests

@@ -63,6 +63,7 @@ IntegritySetup setup_of(World& world) {
   setup.references.rules = {from.controls[sim::Control::signed_references], from.reference_approvals,
                             from.reference_grace};
   setup.references.advisories = from.controls[sim::Control::advisories];
+  setup.binding = from.vtpm_binding;
   setup.verifier.wait = world.costs.wait(Wait::evidence);
   setup.verifier.max_evidence_age = from.max_evidence_age;
   setup.verifier.cost = world.costs.each(Cost::verify_evidence);
@@ -73,7 +74,7 @@ IntegritySetup setup_of(World& world) {
 }  // namespace
 
 bool IntegrityGlue::wanted(const DatacenterSetup& setup) {
-  return !setup.verifiers.empty() ||
+  return !setup.verifiers.empty() || !setup.authority.empty() ||
          std::any_of(setup.hosts.begin(), setup.hosts.end(), [](const HostSetup& row) { return row.tpm; }) ||
          std::any_of(setup.vms.begin(), setup.vms.end(), [](const VmSetup& row) { return row.vtpm; });
 }
@@ -91,6 +92,10 @@ IntegrityGlue::IntegrityGlue(World& world)
     if (row.vouched) integrity_->vouch(image);
     integrity_->prepare(image);
   }
+  if (!world.setup.authority.empty()) {
+    integrity_->certify(world.setup.authority);
+    integrity_->authority()->on_command(sim::MessageHandler::to<&IntegrityGlue::on_authority_command>(*this));
+  }
   for (const HostSetup& row : world.setup.hosts) {
     const Integrity::Boot boot{row.name,        row.image.empty() ? &host_image(row) : &image(row.image),
                                row.tampered,    row.uninstrumented,
@@ -100,6 +105,7 @@ IntegrityGlue::IntegrityGlue(World& world)
   for (const std::string& host : world.setup.verifiers) integrity_->add_verifier(host);
   for (const auto& verifier : integrity_->verifiers())
     verifier->on_command(sim::MessageHandler::to<&IntegrityGlue::on_command>(*this));
+  integrity_->enrol_hosts();
 }
 
 void IntegrityGlue::add_vms() {
@@ -255,6 +261,52 @@ void IntegrityGlue::change_references(const sim::Message& message, const Action&
                told);
 }
 
+void IntegrityGlue::on_authority_command(const sim::Message& message) {
+  const Action& action = world_.commands.action(message.correlation);
+  const sim::VmId vm = action.vm.empty() ? sim::VmId::none() : world_.domains.find(action.vm);
+  const sim::HostId host = action.host.empty() ? sim::HostId::none() : world_.host_named(action.host);
+  switch (action.kind) {
+    case ActionKind::enrol:
+      return integrity_->enrol(message, vm, host, action.mode);
+    case ActionKind::revoke_key:
+      return integrity_->revoke_key(message, vm, host, action.mode);
+    case ActionKind::publish_rogue:
+      return integrity_->publish_rogue(message, vm, host);
+    default:
+      world_.reply(message.to, message.correlation, Result::failed,
+                   "an authority does not know this command");
+  }
+}
+
+// Whoever reads the state of one instance and writes it over another's.
+std::string IntegrityGlue::copy_vtpm(sim::VmId from, sim::VmId to) {
+  const sim::HostId here = where(from), there = where(to);
+  if (!here.exists() || !there.exists()) return "both must run";
+  const ChipId original = world_.machine(here).vtpms->instance(from);
+  VtpmManager& manager = *world_.machine(there).vtpms;
+  if (!original.exists() || !manager.instance(to).exists()) return "both must have a vTPM";
+  const vtpm::TpmState state = world_.chips().save(original);
+  manager.drop(to);
+  manager.import_state(to, state);
+  return integrity_->copied(from, to);
+}
+
+void IntegrityGlue::act_on_identity(std::uint64_t correlation, const Action& action) {
+  std::string why;
+  switch (action.kind) {
+    case ActionKind::forge_certificate:
+      why = integrity_->forge_certificate(world_.domains.find(action.vm), action.mode);
+      break;
+    case ActionKind::copy_vtpm:
+      why = copy_vtpm(world_.domains.find(action.vm), world_.domains.find(action.other));
+      break;
+    default:
+      why = integrity_->relay_challenges(world_.host_named(action.host), world_.host_named(action.peer));
+      break;
+  }
+  world_.commands.close(correlation, why.empty() ? Result::done : Result::failed, why);
+}
+
 void IntegrityGlue::act(std::uint64_t correlation, const Action& action) {
   const sim::VmId vm = world_.domains.find(action.vm);
   std::string why;
@@ -335,6 +387,22 @@ std::vector<std::pair<std::string, std::string>> IntegrityGlue::running(sim::Hos
     list.emplace_back(world_.domains.name[vm], world_.domains.label_name[vm]);
   }
   return list;
+}
+
+bool identity_acts(World& world, std::uint64_t correlation, const Action& action) {
+  const bool of_attacker = way_of(action.kind) == Way::identity;
+  if (!of_attacker && !world.setup.authority.empty()) return true;
+  if (of_attacker && world.integrity_glue) {
+    world.integrity_glue->act_on_identity(correlation, action);
+  } else {
+    world.commands.close(correlation, Result::failed, "nobody certifies keys here");
+  }
+  return false;
+}
+
+std::vector<std::pair<std::string, std::string>> Datacenter::certificates() {
+  Integrity* integrity = world().integrity;
+  return integrity ? integrity->certificates() : std::vector<std::pair<std::string, std::string>>{};
 }
 
 }  // namespace tvdsim::models

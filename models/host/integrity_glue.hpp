@@ -35,6 +35,9 @@ class IntegrityGlue final : public IntegrityWorld {
   // A command to a host's TPM service; what somebody does who has the host in his hands.
   void act_on_host(std::uint64_t correlation, const Action& action);
 
+  // An attacker's doings with identities.
+  void act_on_identity(std::uint64_t correlation, const Action& action);
+
   sim::HostId where(sim::VmId vm) const override;
   void answer(sim::ServiceId from, std::uint64_t correlation, AttestationVerdict verdict,
               std::string_view reason) override;
@@ -50,6 +53,8 @@ class IntegrityGlue final : public IntegrityWorld {
   void on_answer(const sim::Message& message);
   void on_command(const sim::Message& message);
   void change_references(const sim::Message& message, const Action& action);
+  void on_authority_command(const sim::Message& message);
+  std::string copy_vtpm(sim::VmId from, sim::VmId to);
   const PreparedImage& host_image(const HostSetup& host);
   const PreparedImage& image(const std::string& name);  // empty: the built-in guest's
 
@@ -65,5 +70,7 @@ class IntegrityGlue final : public IntegrityWorld {
 
 // The glue's act_on_host(); where there is none, the command fails.
 void acts_on_host(World& world, std::uint64_t correlation, const Action& action);
+// An action about certificates and keys: an attacker's is done; true: it is for the authority, which is there.
+bool identity_acts(World& world, std::uint64_t correlation, const Action& action);
 
 }  // namespace tvdsim::models

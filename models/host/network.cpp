@@ -242,4 +242,8 @@ std::string Network::check() const {
   return {};
 }
 
+std::string Datacenter::plumbing(sim::HostId host) const {
+  return world().network ? plumbing_script(world().network->fabric().plumbing(host)) : std::string{};
+}
+
 }  // namespace tvdsim::models

@@ -35,6 +35,7 @@ void VtpmManager::park(sim::VmId owner) {
 void VtpmManager::destroy(sim::VmId owner) {
   drop(owner);
   world_.vtpm_vault.erase(owner);
+  if (world_.integrity) world_.integrity->forget_identity(owner);
 }
 
 vtpm::TpmState VtpmManager::export_state(sim::VmId owner) {

@@ -49,7 +49,7 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
                max_evidence_age=units.duration_text(data["max_evidence_age_ns"]), reference_signers=data["reference_signers"],
                reference_approvals=data["reference_approvals"], reference_grace=units.duration_text(data["reference_grace_ns"]),
                capture=data["capture"],
-               tpm_workers=data["tpm_workers"], auditor=data["auditor"], decision_log=data["decision_log"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
+               tpm_workers=data["tpm_workers"], auditor=data["auditor"], authority=data["authority"], vtpm_binding=data["vtpm_binding"], decision_log=data["decision_log"], migration_rate=units.bit_rate_text(data["migration_rate_bit_s"]),
                migration_max_rate=units.bit_rate_text(data["migration_max_rate_bit_s"]),
                placement={row["hook"]: row["point"] for row in data["placement"]})
     made.policies = [(p["name"], p["xml"], p["mode"]) for p in data["policies"]]

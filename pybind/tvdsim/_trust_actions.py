@@ -183,12 +183,71 @@ class Lie(Action):
     """The VM's attestation agent lies from now on.
 
     ``mode``: ``replay_quote``, ``truncate_log``, ``reorder_log``, ``edit_log``, ``clean_log``, ``malformed``,
-    ``silent`` or ``honest``.
+    ``forge_quote``, ``silent`` or ``honest``.
     """
 
     kind = "lie"
     vm: Ref
     mode: str
+
+
+@dataclass(frozen=True)
+class Enrol(Action):
+    """Has the authority certify an attestation key of the TPM of ``vm`` or ``host``, another one each time.
+
+    ``mode``: ``named`` (default) or ``anonymous``: under two anonymous keys a TPM is not known again.
+    """
+
+    kind = "enrol"
+    vm: Optional[Ref] = None
+    host: Optional[Ref] = None
+    mode: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class ForgeCertificate(Action):
+    """The VM's vTPM shows another endorsement certificate; ``mode``: ``stranger``, ``unmarked`` or ``genuine``."""
+
+    kind = "forge_certificate"
+    vm: Ref
+    mode: str
+
+
+@dataclass(frozen=True)
+class RevokeKey(Action):
+    """Withdraws the endorsement certificate of ``vm`` or ``host``; ``mode``: ``key`` (default) or a host's ``vtpm_authority``."""
+
+    kind = "revoke_key"
+    vm: Optional[Ref] = None
+    host: Optional[Ref] = None
+    mode: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class PublishRogue(Action):
+    """Puts the attestation key of ``vm`` or ``host`` on the list of stolen ones."""
+
+    kind = "publish_rogue"
+    vm: Optional[Ref] = None
+    host: Optional[Ref] = None
+
+
+@dataclass(frozen=True)
+class CopyVtpm(Action):
+    """``other`` runs on with a copy of the VM's vTPM, keys and certificates included."""
+
+    kind = "copy_vtpm"
+    vm: Ref
+    other: Ref
+
+
+@dataclass(frozen=True)
+class RelayChallenge(Action):
+    """The host's agent has ``peer`` answer what is asked about the host, and what speaks for its VMs."""
+
+    kind = "relay_challenge"
+    host: Ref
+    peer: Ref
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from ._policy_actions import RelabelVm as RelabelVm
 from ._trust_actions import (
     AcknowledgeEvent as AcknowledgeEvent, Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm,
     CompromiseDom0 as CompromiseDom0, CreateTvd as CreateTvd, CreateVlan as CreateVlan, FloodAttestation as FloodAttestation,
+    CopyVtpm as CopyVtpm, Enrol as Enrol, ForgeCertificate as ForgeCertificate, PublishRogue as PublishRogue,
+    RelayChallenge as RelayChallenge, RevokeKey as RevokeKey,
     Happening as Happening, ImportReferences as ImportReferences, PublishAdvisory as PublishAdvisory,
     RetireReferences as RetireReferences, JoinHosts as JoinHosts, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
     RelabelHost as RelabelHost, RunProgram as RunProgram, SendFrames as SendFrames, SetPort as SetPort,

@@ -77,7 +77,9 @@ A06, A07, A08 = Attack("A-06"), Attack("A-07"), Attack("A-08")
 A23, A29, A33 = Attack("A-23"), Attack("A-29"), Attack("A-33")
 A55, A59, A60 = Attack("A-55"), Attack("A-59"), Attack("A-60")
 A61, A62, A80 = Attack("A-61"), Attack("A-62"), Attack("A-80")
+A34, A39, A40, A41 = Attack("A-34"), Attack("A-39"), Attack("A-40"), Attack("A-41")
 A48, A49, A51, A79 = Attack("A-48"), Attack("A-49"), Attack("A-51"), Attack("A-79")
+A50, A65 = Attack("A-50"), Attack("A-65")
 ALL = tuple(Attack(str(row["id"])) for row in json.loads(_core.catalogue())["attacks"])
 
 

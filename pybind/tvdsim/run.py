@@ -269,6 +269,15 @@ class Run:
 
         return export(self, formats)
 
+    def certificates(self) -> Dict[str, str]:
+        """X.509 certificates and revocation lists, file name -> PEM; empty without an ``authority``.
+
+        ``roots.pem``, ``authorities.pem``, ``revocations.pem``; of each machine ``NAME.ek.pem`` (its TPM's endorsement key) and
+        ``NAME.ak.pem`` (its attestation key). The files are in the run directory's ``certificates``.
+        """
+        folder = self.directory / "certificates"
+        return {p.name: p.read_text(encoding="ascii") for p in sorted(folder.glob("*.pem"))}
+
     def report(self) -> str:
         return (self.directory / "report.txt").read_text(encoding="utf-8").rstrip("\n")
 

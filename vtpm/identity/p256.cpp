@@ -5,12 +5,14 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/obj_mac.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <memory>
 
 #include "sim/base/error.hpp"
 #include "vtpm/evidence/digest.hpp"
+#include "vtpm/evidence/openssl_errors.hpp"
 #include "vtpm/identity/der.hpp"
 
 namespace tvdsim::vtpm {
@@ -159,6 +161,19 @@ SigningKey::Scalar SigningKey::shared_x(const Point& other) const {
   TVDSIM_ASSERT(EC_POINT_mul(group(), both.get(), nullptr, theirs.get(), factor.get(), context.get()) == 1,
                 "OpenSSL multiplies");
   return coordinates(both.get(), context.get()).x;
+}
+
+bool verify_signature(std::span<const std::uint8_t> key_info, std::span<const std::uint8_t> message,
+                      std::span<const std::uint8_t> signature) {
+  const QuietErrors quiet;
+  const unsigned char* at = key_info.data();
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      d2i_PUBKEY(nullptr, &at, static_cast<long>(key_info.size())), EVP_PKEY_free);
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  return key && context &&
+         EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                          message.size()) == 1;
 }
 
 Bytes public_key_info(const SigningKey::Point& point) {

@@ -40,6 +40,10 @@ class SigningKey {
   Point point_;
 };
 
+// Did the key of this SubjectPublicKeyInfo sign it? ECDSA with SHA-256; anything unreadable is no.
+bool verify_signature(std::span<const std::uint8_t> key_info, std::span<const std::uint8_t> message,
+                      std::span<const std::uint8_t> signature);
+
 // SubjectPublicKeyInfo of a point, DER.
 std::vector<std::uint8_t> public_key_info(const SigningKey::Point& point);
 
