@@ -276,7 +276,7 @@ TEST(Duplicates, WithoutTheCheckACopyAnswersForItsOriginal) {
 class Bindings : public testing::TestWithParam<VtpmBinding> {};
 INSTANTIATE_TEST_SUITE_P(Every, Bindings,
                          testing::Values(VtpmBinding::nonce, VtpmBinding::certificate, VtpmBinding::pcr),
-                         [](const auto& info) { return std::string(models::to_text(info.param)); });
+                         [](const auto& one) { return std::string(models::to_text(one.param)); });
 
 TEST_P(Bindings, OfAVtpmToItsOwnHostHold) {
   IdentityLab lab(certified_setup(GetParam()));
