@@ -1,12 +1,14 @@
 // Whole evidence and increments of it: whatever a stranger sends gets a verdict, with a reason, and is never trusted.
 //
-// The input is a kind (bit 0: an increment; bit 1: TPM 1.2; bits 2 to 5: what is asked for), then quote, signature, event log and IMA
+// The input is a kind (bit 0: an increment; bit 1: TPM 1.2; bits 2 to 5: what is asked for; bit 6: the PCRs are reported as
+// the logs lead to them), then quote, signature, event log and IMA
 // log, each with its size before it (two bytes, big-endian); the IMA log is what is left.
 #include <algorithm>
 
 #include "sim/base/error.hpp"
 #include "vtpm/evidence/attestation_verdict.hpp"
 #include "vtpm/evidence/incremental.hpp"
+#include "vtpm/evidence/quote.hpp"
 
 using namespace tvdsim;
 
@@ -36,6 +38,26 @@ Bytes next(Bytes& rest) {
   return out;
 }
 
+// What a machine would report whose logs say the truth.
+vtpm::PcrValues led_to(const vtpm::Evidence& evidence) {
+  vtpm::PcrValues out;
+  try {
+    const vtpm::Quote quote = vtpm::Quote::parse(evidence.attest, evidence.signature);
+    const vtpm::ImaLog ima = vtpm::ImaLog::parse_beginning(evidence.ima_log);
+    const vtpm::EventLog events = vtpm::EventLog::parse(evidence.event_log);
+    for (const vtpm::PcrBank& bank : events.replay()) {
+      for (std::uint32_t pcr = 0; pcr < vtpm::PcrBank::kCount; ++pcr) {
+        if (quote.covers(bank.alg(), pcr))
+          out[bank.alg()][pcr] =
+              pcr == 10 && !ima.entries().empty() ? ima.replay(bank.alg()) : bank.value(pcr);
+      }
+    }
+  } catch (const sim::InputError&) {
+    out.clear();
+  }
+  return out;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -50,6 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   evidence.event_log = next(rest);
   evidence.ima_log = rest;
   evidence.tpm12 = (kind & 2) != 0;
+  if ((kind & 64) != 0) evidence.pcrs = led_to(evidence);
   vtpm::Expectations expect;
   expect.key = key;
   expect.separators = expect.hashed_words = (kind & 4) != 0;

@@ -42,11 +42,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     for (const vtpm::LogEvent& event : log.events()) {
       vtpm::says_what_was_measured(event);
+      TVDSIM_ASSERT(!event_name(event).empty(), "every event calls itself something");
       const auto secure_boot = vtpm::secure_boot_variable(event);
       TVDSIM_ASSERT(!secure_boot || event_name(event) == "variable SecureBoot", "one variable has that name");
     }
-    for (const vtpm::PcrBank& bank : log.replay())
+    for (const vtpm::PcrBank& bank : log.replay()) {
       TVDSIM_ASSERT(vtpm::digest_size(bank.alg()) != 0, "a bank is computed");
+      TVDSIM_ASSERT(!(vtpm::separator_digest(bank.alg(), 0) == vtpm::separator_digest(bank.alg(), 0xff)),
+                    "two separators are two");
+    }
   } catch (const sim::InputError& error) {
     TVDSIM_ASSERT(error.findings().size() == 1 && error.findings()[0].code.starts_with("TVD-50"),
                   "a refusal has its name");

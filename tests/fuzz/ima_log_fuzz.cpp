@@ -62,6 +62,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const vtpm::Digest whole = log.replay(alg);
       TVDSIM_ASSERT(log.prefix_for(alg, whole).has_value(), "the whole log is one of its prefixes");
     }
+    std::size_t recorded = 0;
+    for (const vtpm::ImaEntry& entry : log.entries()) recorded += entry.recorded_size();
+    TVDSIM_ASSERT(log.ascii() || recorded == size, "the entries take the whole log");
+    TVDSIM_ASSERT(log.replays(vtpm::HashAlg::sha256).back() == log.replay(vtpm::HashAlg::sha256),
+                  "the last prefix is the log");
     log.replay(vtpm::HashAlg::sha512, SIZE_MAX, vtpm::ImaFill::padded_sha1);
     const auto bad = log.first_bad();
     TVDSIM_ASSERT(!bad || !log.entries()[*bad].violation(), "a violation has no hash that could be wrong");
