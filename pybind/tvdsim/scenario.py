@@ -71,9 +71,8 @@ class Scenario(Watching):
                  tpm_workers: int = 0, auditor: str = "", authority: str = "", vtpm_binding: str = "nonce", decision_log: bool = False, migration_rate: str = "0 bit/s", migration_max_rate: str = "0 bit/s",
                  placement: Optional[Mapping[str, str]] = None) -> None:
         self.name, self.seed, self.mode = name, seed, mode
-        self.history, self.deny_all, self.legacy_net = history, deny_all, legacy_net
+        self.history, self.deny_all, self.legacy_net, self.authority, self.vtpm_binding = history, deny_all, legacy_net, str(authority), vtpm_binding
         self.capture, self.tpm_workers, self.auditor, self.decision_log = capture, tpm_workers, auditor, decision_log
-        self.authority, self.vtpm_binding = str(authority), vtpm_binding
         self.controls: Dict[str, str] = dict(controls or {})
         self.conflicts: List[Tuple[str, Tuple[str, ...]]] = []
         self.faults: List[Fault] = []
