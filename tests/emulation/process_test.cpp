@@ -102,7 +102,7 @@ TEST_F(Guests, ThatHangEndInThatNameWithinTheirPatience) {
 
 TEST_F(Guests, WhoseRingNobodyEmptiesEndInThatNameWithinTheirPatience) {
   GuestSetup setup = payload("");
-  setup.slots = 2;  // a boot executes more pages than that
+  setup.slots = 2;                       // a boot executes more pages than that
   setup.patience = milliseconds(1'500);  // a busy machine takes its time to come to a full ring
   GuestProcess guest(setup);
   std::string name;
