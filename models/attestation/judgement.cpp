@@ -89,9 +89,9 @@ std::string virtual_firmware(const std::vector<std::uint8_t>& log) {
 
 }  // namespace
 
-Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
-                             std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
-                             bool monitored) const {
+Tracking::Result Verifier::appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
+                                    std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
+                                    bool monitored) const {
   vtpm::Evidence shown;
   shown.attest = evidence.quote.attest;
   shown.signature = evidence.quote.signature;
@@ -110,15 +110,20 @@ Appraisal Verifier::appraise(const MeasuredMachine& machine, const MachineEviden
   }
   vtpm::Expectations expect = expectations_of(machine, key, integrity_.setup_.measured);
   expect.look_up_in = look_up_in(integrity_.setup_.controls, monitored);
-  return vtpm::appraise(shown, nonce, expect, &integrity_.references_.lookup(heeds), checks);
+  return tracking_->appraise(static_cast<std::uint32_t>(&machine - integrity_.machines_.data()), shown, nonce,
+                             expect, integrity_.references_.lookup(heeds), checks);
 }
 
 Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
                                           const MachineEvidence& evidence,
                                           std::span<const std::uint8_t> key) const {
-  const Appraisal strict = appraise(machine, evidence, nonce, key, true);
-  const Appraisal appraisal = strict ? strict : appraise(machine, evidence, nonce, key, false);
+  Tracking::Result made = appraise(machine, evidence, nonce, key, true);
+  const Appraisal strict = made.appraisal;
+  if (!strict) made = appraise(machine, evidence, nonce, key, false);
+  const Appraisal& appraisal = made.appraisal;
   Outcome outcome;
+  outcome.remembered = made.remembered;
+  outcome.resets = made.resets;
   outcome.verdict = verdict_of(appraisal);
   outcome.reason = appraisal.reason ? std::string(to_text(*appraisal.reason)) : std::string("ok");
   outcome.detail = appraisal.pcr && !appraisal ? fmt::format("PCR {}: {}", *appraisal.pcr, appraisal.detail)
@@ -242,11 +247,14 @@ Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own, K
   Outcome below = with_launch(
       challenge, judge_machine(host, binding_question(challenge), challenge.host_evidence, below_key.key));
   own.entries += below.entries;
+  own.remembered += below.remembered;
   own.skipped = join(own.skipped, below.skipped);
   // Software that is merely outdated or weak says so only on a host that is no worse.
   if (own.verdict == AttestationVerdict::incomplete || own.verdict == AttestationVerdict::unknown) return own;
   if (below.verdict > own.verdict) {
     below.entries = own.entries;
+    below.remembered = own.remembered;
+    below.resets = own.resets;
     below.skipped = own.skipped;
     below.detail = fmt::format("host {}: {}", host.name, below.detail);
     if (below.reason == "nonce") below.reason = "binding";

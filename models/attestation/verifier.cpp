@@ -105,8 +105,12 @@ void Verifier::evidence(std::uint64_t id) {
   integrity_.engine_.cancel(challenge.timer);
   const auto& logs = challenge.own;
   // About 100 bytes an entry; what is really checked is known when the work is done.
-  const std::size_t entries =
-      (logs.event_log.size() + logs.ima_log.size() + challenge.host_evidence.event_log.size()) / 100;
+  const auto to_read = [&](std::uint32_t machine, std::uint64_t boot, std::uint64_t ima) {
+    return tracking_->to_read(machine, boot, ima, integrity_.references_.lookup(true));
+  };
+  std::uint64_t bytes = to_read(challenge.machine, logs.event_log.size(), logs.ima_log.size());
+  if (challenge.about_vm) bytes += to_read(challenge.host.value, challenge.host_evidence.event_log.size(), 0);
+  const std::uint64_t entries = bytes / 100;
   const VerifierSetup& setup = integrity_.setup_.verifier;
   // It stays in its table, at its place, until it is judged.
   const sim::Job job{[](void*) {},
@@ -222,6 +226,8 @@ void Verifier::row(const Challenge& challenge, const Outcome& outcome) {
                                        .expected = trace.text(outcome.expected),
                                        .got = trace.text(outcome.got),
                                        .entries = outcome.entries,
+                                       .remembered = outcome.remembered,
+                                       .resets = outcome.resets,
                                        .skipped = trace.text(outcome.skipped),
                                        .correlation = challenge.correlation});
 }

@@ -3,7 +3,8 @@
 // Machines that it watches it hears of again and again (models/attestation/schedule.hpp); hosts ask it about each other
 // (models/attestation/admission.hpp). Evidence is judged one after the other, in the order in which it came. A VM is trusted when its vTPM's quote and its host's quote
 // both hold and the host's names this challenge and this vTPM; without its host's it is `incomplete`. No evidence within the wait is
-// `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust.
+// `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust. Of who was trusted before, only what the
+// log has grown by is read (models/attestation/tracking.hpp).
 //
 // Invariant  one row of `attestations` per challenge; an incident beside each that did not end in `trusted`.
 // Cost       two signatures and the logs of a VM (evidence_bench `appraise_machine`); simulated: cost + per_entry for each entry checked.
@@ -15,6 +16,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +25,7 @@
 #include "models/attestation/challenge.hpp"
 #include "models/attestation/identities.hpp"
 #include "models/attestation/schedule.hpp"
+#include "models/attestation/tracking.hpp"
 #include "sim/base/decision.hpp"
 #include "sim/base/random.hpp"
 #include "sim/engine/device.hpp"
@@ -70,6 +73,7 @@ class Verifier {
     AttestationVerdict verdict = AttestationVerdict::unknown;
     std::string reason, detail, entity, expected, got, skipped;
     std::uint64_t entries = 0;
+    std::uint64_t remembered = 0, resets = 0;  // Tracking::Result
   };
 
   void on_message(const sim::Message& message);
@@ -101,9 +105,9 @@ class Verifier {
                                      std::string& warning) const;
   Outcome judge_machine(const MeasuredMachine& machine, std::span<const std::uint8_t> nonce,
                         const MachineEvidence& evidence, std::span<const std::uint8_t> key) const;
-  vtpm::Appraisal appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
-                           std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
-                           bool monitored) const;
+  Tracking::Result appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
+                            std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
+                            bool monitored) const;
   Outcome on_its_word(const Challenge& challenge, Outcome own) const;
   void close(Challenge& challenge, Outcome outcome);
   void row(const Challenge& challenge, const Outcome& outcome);
@@ -132,6 +136,7 @@ class Verifier {
   std::map<std::uint32_t, Starts> starts_;  // by machine: what its TPM counted when it was last trusted
   Schedule schedule_;
   Admission admission_;
+  std::unique_ptr<Tracking> tracking_ = std::make_unique<Tracking>();
 };
 
 }  // namespace tvdsim::models

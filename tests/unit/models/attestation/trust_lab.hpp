@@ -25,7 +25,7 @@ inline DatacenterSetup trusted_setup() {
 
 struct AttestationRow {
   std::string kind, subject, host, verdict, reason, detail, entity, expected, got, skipped;
-  std::uint64_t entries = 0;
+  std::uint64_t entries = 0, remembered = 0, resets = 0;
 };
 
 class TrustLab : public Lab {
@@ -75,8 +75,11 @@ class TrustLab : public Lab {
     fill("expected", &AttestationRow::expected);
     fill("got", &AttestationRow::got);
     fill("skipped", &AttestationRow::skipped);
-    for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t i = 0; i < rows.size(); ++i) {
       rows[i].entries = cells(sim::TableId::attestations, "entries")[i];
+      rows[i].remembered = cells(sim::TableId::attestations, "remembered")[i];
+      rows[i].resets = cells(sim::TableId::attestations, "resets")[i];
+    }
     return rows;
   }
   Integrity& integrity() { return *dc.world().integrity; }
