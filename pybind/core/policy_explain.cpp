@@ -13,7 +13,7 @@ namespace py = pybind11;
 namespace tvdsim::pybind {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 using Neighbours = std::vector<std::string>;
 
 // Who runs there, in this order; each must be able to run beside those before it.
@@ -68,7 +68,7 @@ std::string explain_request(const PolicyPtr& policy, const sim::Request& request
   const auto words = [&](sim::Rule rule, std::uint32_t detail, sim::VmId other) {
     return models::sentence(*policy, request, rule, detail, label_of(beside, other));
   };
-  Json rows = Json::array();
+  OrderedJson rows = OrderedJson::array();
   for (auto row : monitor.components(request, decision)) {
     if (row.outcome == sim::Outcome::not_reached) row = alone(policy, request, host, beside, row);
     const bool asked = row.rule != sim::Rule::no_rule_applies;
@@ -79,12 +79,12 @@ std::string explain_request(const PolicyPtr& policy, const sim::Request& request
                     {"blocker", asked ? label_of(beside, row.other) : std::string()},
                     {"decides", row.decides}});
   }
-  return Json{{"verdict", sim::to_text(decision.verdict)},
-              {"hook", sim::to_text(request.hook)},
-              {"rule", sim::to_text(decision.rule)},
-              {"reason", words(decision.rule, decision.detail, decision.other)},
-              {"blocker", label_of(beside, decision.other)},
-              {"components", rows}}
+  return OrderedJson{{"verdict", sim::to_text(decision.verdict)},
+                     {"hook", sim::to_text(request.hook)},
+                     {"rule", sim::to_text(decision.rule)},
+                     {"reason", words(decision.rule, decision.detail, decision.other)},
+                     {"blocker", label_of(beside, decision.other)},
+                     {"components", rows}}
       .dump();
 }
 
