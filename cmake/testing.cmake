@@ -30,7 +30,7 @@ endforeach()
 file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/headers.cpp CONTENT "int main() {}\n")
 add_executable(tvdsim_test_headers ${CMAKE_CURRENT_BINARY_DIR}/headers.cpp)
 target_link_libraries(tvdsim_test_headers PRIVATE tvdsim_options GTest::gtest_main GTest::gmock)
-target_precompile_headers(tvdsim_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <algorithm> <array> <cstdio> <cstdlib> <cstring>
+target_precompile_headers(tvdsim_test_headers PRIVATE <gtest/gtest.h> <algorithm> <array> <cstdio> <cstdlib> <cstring>
   <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map>
   <variant> <vector>)
 tvdsim_compile_as_test(tvdsim_test_headers)

@@ -272,7 +272,7 @@ class Lab {
   bool runs(std::string_view on) const { return state(on) == VmState::running; }
   std::string where(std::string_view on) { return dc.world().machine_of(dc.vm(on)).name; }
   const TruthReader& truth() const { return dc.truth(); }
-  Machine& machine(std::string_view name) { return dc.world().machine(dc.host(name)); }
+  models::Machine& machine(std::string_view name) { return dc.world().machine(dc.host(name)); }
   Hypervisor& hypervisor(std::string_view name) { return *machine(name).hypervisor; }
 
   // The trace, as text.
