@@ -60,7 +60,7 @@ THIRD_PARTY: dict[str, str] = {
 THIRD_PARTY_IN_TESTS = r"tests/[\w/]+\.(cpp|hpp)"
 
 # The system's own C headers: in .cpp files only.
-POSIX = re.compile(r"(sys/\w+|unistd|fcntl|signal|poll|dirent|dlfcn|netdb|netinet/\w+|linux/\w+|arpa/\w+|pthread|errno|string|time"
+POSIX = re.compile(r"(sys/\w+|unistd|fcntl|signal|poll|dirent|dlfcn|netdb|netinet/\w+|linux/\w+|arpa/\w+|pthread|errno|malloc|string|time"
                    r"|link|elf|sched|spawn|termios|execinfo|sanitizer/\w+)\.h")
 PLAIN_C = re.compile(r"std(int|def|bool)\.h")
 STANDARD = re.compile(r"[a-z_]+")
