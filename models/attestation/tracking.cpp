@@ -38,7 +38,9 @@ Tracking::Result Tracking::appraise(std::uint32_t machine, const vtpm::Evidence&
     return result;
   }
   const auto found = tracked_.find(machine);
-  const bool same = found != tracked_.end() && found->second.judged_by(references);
+  const vtpm::Digest key_digest = vtpm::hash(vtpm::HashAlg::sha256, {evidence.ak_public});
+  const bool same =
+      found != tracked_.end() && found->second.judged_by(references) && found->second.key == key_digest;
   if (same && expectations.key && found->second.tpm.ima_bytes() <= evidence.ima_log.size()) {
     vtpm::TrackedTpm& tpm = found->second.tpm;
     const std::uint64_t before = tpm.entries();
@@ -58,6 +60,7 @@ Tracking::Result Tracking::appraise(std::uint32_t machine, const vtpm::Evidence&
   One fresh;
   fresh.by = &references;
   fresh.generation = references.generation();
+  fresh.key = key_digest;
   result.appraisal = vtpm::begin_tracking(fresh.tpm, evidence, nonce, expectations, &references, checks);
   if (result.appraisal && fresh.tpm.begun()) tracked_.insert_or_assign(machine, fresh);
   return result;

@@ -1,7 +1,7 @@
 // What a verifier remembers of each TPM that it has trusted: so much that the next time only new log entries are read.
 //
 // The machine sends its logs; of the IMA log, what was believed before is not looked at again, as long as the TPM's counters say that it
-// is the same boot, its clock went on, and nothing that is known of any digest has changed since. Else everything is appraised anew.
+// is the same boot, its clock went on, the key is the same, and nothing that is known of any digest has changed since. Else everything is appraised anew.
 //
 // Invariant  trusted exactly when the whole evidence would be; a TPM whose counters or clock went back is refused (`continuity`).
 // Cost       as appraise_increment(); kMostBytes per machine at most.
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 
+#include "vtpm/evidence/digest.hpp"
 #include "vtpm/evidence/incremental.hpp"
 
 namespace tvdsim::models {
@@ -38,6 +39,8 @@ class Tracking {
     // The reference values by which it was judged, and their generation.
     const vtpm::ReferenceLookup* by = nullptr;
     std::uint64_t generation = 0;
+    vtpm::Digest
+        key;  // whose quotes these were: a TPM hides its counters under a secret of its own for each key
     bool judged_by(const vtpm::ReferenceLookup& references) const {
       return by == &references && generation == references.generation();
     }

@@ -127,7 +127,8 @@ py::dict look_up(const ReferenceStore& store, const std::string& name, const std
 void bind_references(py::module_& m) {
   py::class_<ReferenceStore>(m, "ReferenceStore")
       .def(py::init<const std::string&>(), py::arg("path"))
-      .def("at", [](ReferenceStore& store, std::int64_t ns) { store.at({ns}); })
+      .def(
+          "at", [](ReferenceStore& store, std::int64_t ns) { store.at({ns}); }, py::arg("ns"))
       .def("apply_list", &apply_list, py::arg("data"), py::arg("format"), py::arg("where"),
            py::arg("importer"))
       .def("import_manifest", &import_manifest, py::arg("manifest"), py::arg("signature"), py::arg("signer"),

@@ -19,7 +19,7 @@ class AttestVm(Action):
 
 @dataclass(frozen=True)
 class AttestHost(Action):
-    """Challenges a host with a nonce and judges its evidence; ``mode="launched"`` judges what was launched late alone."""
+    """Challenges a host with a nonce and judges its evidence; mode launched judges what was launched late alone, whatever booted before."""
 
     kind = "attest_host"
     host: Ref

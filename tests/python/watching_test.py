@@ -61,9 +61,7 @@ def test_what_cannot_be_watched_or_planned_is_refused_by_name() -> None:
 
 def test_actions_on_attestation_are_checked() -> None:
     s = watched()
-    s.at("1 s", tvd.JoinHosts("h1", "h1"), tvd.CompromiseDom0("h1", "twisted"), tvd.FloodAttestation("h1", "h1", count=3),
-         tvd.AcknowledgeEvent("noise", vm="web1"))
+    s.at("1 s", tvd.JoinHosts("h1", "h1"), tvd.CompromiseDom0("h1", "twisted"), tvd.AcknowledgeEvent("noise", vm="web1"))
     said = "\n".join(str(f) for f in s.check("90 s"))
-    for words in ("`h1` would join itself", "`twisted` is not what a control domain can say", "no verifier service runs on `h1`",
-                  "`noise` is not a kind of event"):
+    for words in ("`h1` would join itself", "`twisted` is not what a control domain can say", "`noise` is not a kind of event"):
         assert words in said, words

@@ -25,6 +25,7 @@ struct Old {
 
 struct Tpm12Fleet::Impl {
   explicit Impl(std::uint64_t with) : seed(with), copy(TpmLibrary::borrow(false)), device(copy) {
+    device.power_off();  // whoever had the copy before may have left a TPM running in it
     device.choose_12(true);
   }
   ~Impl() {

@@ -195,5 +195,16 @@ TEST_F(OldTpms, LeaveTheirCopyToATpmTwoAsTheyFoundIt) {
   EXPECT_EQ(blobs.state_digest(), before);
 }
 
+TEST_F(OldTpms, ComeWhereAFleetOfTpmTwoWasLeftRunning) {
+  fleet.reset();
+  for (int i = 0; i < 3; ++i) {
+    TpmFleet modern({.seed = 9, .workers = 2});
+    for (const char* name : {"a", "b", "c"})
+      expect_success(modern.execute(modern.create(name), startup_command(StartupType::clear)), "starting");
+  }
+  Tpm12Fleet old(7);
+  EXPECT_EQ(ask(old, started(old, "one"), read_pcr_12_command(0)), Bytes(20, 0));
+}
+
 }  // namespace
 }  // namespace tvdsim::vtpm
