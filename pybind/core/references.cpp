@@ -136,18 +136,24 @@ void bind_references(py::module_& m) {
       .def("state", &state, py::arg("what"), py::arg("digest"), py::arg("kind"), py::arg("name"),
            py::arg("standing"), py::arg("text"), py::arg("importer"), py::arg("grace_ns"))
       .def("look_up", &look_up, py::arg("name"), py::arg("digest"), py::arg("kind"))
-      .def("trust", [](ReferenceStore& store, const std::string& signer,
-                       const py::bytes& key) { store.trust(signer, octets(key)); })
-      .def("distrust", &ReferenceStore::distrust)
+      .def(
+          "trust",
+          [](ReferenceStore& store, const std::string& signer, const py::bytes& key) {
+            store.trust(signer, octets(key));
+          },
+          py::arg("signer"), py::arg("key"))
+      .def("distrust", &ReferenceStore::distrust, py::arg("signer"))
       .def("signers", &ReferenceStore::signers)
       .def("size", &ReferenceStore::size)
-      .def("listed",
-           [](const ReferenceStore& store, const std::string& kind, const std::string& name) {
-             std::vector<std::string> out;
-             for (const ReferenceChange& row : store.listed(kind_of(kind), name))
-               out.push_back(fmt::format("{}:{}", vtpm::to_text(row.alg), vtpm::to_hex(row.digest.view())));
-             return out;
-           })
+      .def(
+          "listed",
+          [](const ReferenceStore& store, const std::string& kind, const std::string& name) {
+            std::vector<std::string> out;
+            for (const ReferenceChange& row : store.listed(kind_of(kind), name))
+              out.push_back(fmt::format("{}:{}", vtpm::to_text(row.alg), vtpm::to_hex(row.digest.view())));
+            return out;
+          },
+          py::arg("kind"), py::arg("name"))
       .def("history", [](const ReferenceStore& store) {
         py::list out;
         for (const ReferenceImport& row : store.history()) out.append(row_of(row));

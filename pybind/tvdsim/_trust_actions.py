@@ -121,7 +121,7 @@ class ImportReferences(Action):
     """Brings a manifest that vouches for an image's software, or for one component of it (``path``), to the reference values.
 
     ``signer`` signs it; without one the first of the scenario's ``reference_signers``. ``mode``: ``signed`` (default), ``unsigned`` or
-    ``altered``: changed after it was signed.
+    ``altered`` (after it was signed).
     """
 
     kind = "import_references"
@@ -153,9 +153,9 @@ class PublishAdvisory(Action):
     kind = "publish_advisory"
     verifier: Ref
     image: Ref
-    mode: str
-    text: str
     path: Optional[str] = None
+    mode: str = field(kw_only=True)
+    text: str = field(kw_only=True)
     signer: Optional[str] = None
 
 
@@ -215,7 +215,7 @@ class ForgeCertificate(Action):
 
 @dataclass(frozen=True)
 class RevokeKey(Action):
-    """Withdraws the endorsement certificate of ``vm`` or ``host``; ``mode``: ``key`` (default) or a host's ``vtpm_authority``."""
+    """Withdraws an endorsement certificate; ``mode``: ``key`` (default) or a host's ``vtpm_authority``, over all its vTPMs."""
 
     kind = "revoke_key"
     vm: Optional[Ref] = None
