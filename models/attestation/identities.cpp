@@ -148,7 +148,7 @@ std::vector<std::uint32_t> Identities::withdraw_dependents(sim::Time now) {
   std::vector<std::uint32_t> affected;
   for (auto& [machine, identity] : machines_) {
     if (!identity.attestation || privacy_.revoked(identity.attestation.serial())) continue;
-    const auto withdrawn = [&](const vtpm::Trust& trust) {
+    const auto withdrawn = [&identity = identity, now](const vtpm::Trust& trust) {
       return trust.check(identity.endorsement, identity.between, CertificateUse::endorsement, now).reason ==
              vtpm::PathReason::revoked;
     };
