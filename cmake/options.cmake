@@ -24,7 +24,7 @@ target_include_directories(tvdsim_options INTERFACE $<BUILD_INTERFACE:${PROJECT_
 target_compile_definitions(tvdsim_options INTERFACE "$<BUILD_INTERFACE:TVDSIM_VERSION=\"${PROJECT_VERSION}\">")
 # No path of this machine in what is built: the same bytes in every checkout, and one ccache for all of them.
 # (-ffile-prefix-map would rename the files of clang's line coverage, too.)
-target_compile_options(tvdsim_options INTERFACE 
+target_compile_options(tvdsim_options INTERFACE
   "$<BUILD_INTERFACE:-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=;-fdebug-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Of a file that is included by another g++ thinks that it is a header.
