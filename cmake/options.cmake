@@ -31,9 +31,13 @@ if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(tvdsim_options INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>>)
 endif()
 if(TVDSIM_SANITIZE)
-  target_compile_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE} -fno-omit-frame-pointer
-                         -fno-sanitize-recover=all)
-  target_link_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE})
+  # A test's own lines are watched for what they do to memory and between threads; UBSan is for what is tested.
+  string(REPLACE ",undefined" "" of_tests "${TVDSIM_SANITIZE}")
+  set(is_test $<BOOL:$<TARGET_PROPERTY:TVDSIM_IS_TEST>>)
+  target_compile_options(tvdsim_options INTERFACE
+    "$<${is_test}:-fsanitize=${of_tests}>" "$<$<NOT:${is_test}>:-fsanitize=${TVDSIM_SANITIZE}>"
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(tvdsim_options INTERFACE -fsanitize=${TVDSIM_SANITIZE} $<$<BOOL:${TVDSIM_FUZZ}>:-fprofile-instr-generate>)
 endif()
 
 # One library per folder: tvdsim_library(NAME sim_base SOURCES … USES tvdsim::… PRIVATE third::party …)

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,8 +195,15 @@ def survivors(rows: list[Row], results: dict[str, Ran], build: Path) -> list[str
                 wanted.setdefault((control, results[name].test), set()).add(name)
     how = commands(build)
     problems = []
-    for (control, test), names in sorted(wanted.items()):
-        ended = run_without(control, test, sorted(names), how[test])
+    groups = sorted(wanted.items())
+
+    def run_group(group: tuple[tuple[str, str], set[str]]) -> dict[str, Ran]:
+        (control, test), names = group
+        return run_without(control, test, sorted(names), how[test])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        endings = list(pool.map(run_group, groups))
+    for ((control, _), names), ended in zip(groups, endings):
         for name in sorted(names):
             outcome = ended[name].outcome if name in ended else "not run"
             print(f"  without {control:18} {name:90} {'failed, as it must' if outcome == 'failed' else outcome}")

@@ -4,9 +4,8 @@ Builds and runs every test, stage by stage, as CI does; each stage is one comman
 
   dev       cmake --workflow --preset dev      all tests, from g++ -O2
   evidence  docs/check_features.py --ablate    each negative test again with its control taken away: it must fail
-  asan      cmake --workflow --preset asan     the quick tests under AddressSanitizer and UBSan
   tsan      cmake --workflow --preset tsan     the threaded tests under ThreadSanitizer
-  clang     cmake --workflow --preset clang    fuzz targets in short form, from clang, with line coverage
+  clang     cmake --workflow --preset clang    the quick tests under ASan and UBSan, and fuzz targets in short form, from clang
 
 --quick runs the dev tests labelled `quick` alone. --stage runs the named stages. Conformance vectors are read from the folder
 named by TVDSIM_CONFORMANCE; without it those tests are counted as skipped. The last line counts test cases over all stages.
@@ -60,7 +59,6 @@ def preset_stage(name: str) -> Stage:
 STAGES = {
     "dev": preset_stage("dev"),
     "evidence": Stage("evidence", ["/usr/bin/python3", "docs/check_features.py", "--ablate"]),
-    "asan": preset_stage("asan"),
     "tsan": preset_stage("tsan"),
     "clang": preset_stage("clang"),
 }

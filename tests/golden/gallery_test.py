@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Callable, Dict, Tuple
 
 import pytest
 
@@ -20,23 +21,39 @@ def test_the_gallery_is_numbered_without_gaps() -> None:
     assert [int(s.name[:2]) for s in SCRIPTS] == list(range(1, len(SCRIPTS) + 1)) and len(SCRIPTS) >= 4
 
 
+Played = Callable[[Path], Tuple[Path, str, Dict[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Runs a script once for all tests: where its output lies, what it printed, its runs."""
+    known: Dict[Path, Tuple[Path, str, Dict[str, str]]] = {}
+
+    def once(script: Path) -> Tuple[Path, str, Dict[str, str]]:
+        if script not in known:
+            out = tmp_path_factory.mktemp(script.stem) / "out"
+            known[script] = (out, *play(script, out))
+        return known[script]
+
+    return once
+
+
 # F-010
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.stem)
-def test_a_script_prints_and_does_what_it_did(script: Path, tmp_path: Path) -> None:
+def test_a_script_prints_and_does_what_it_did(script: Path, played: Played) -> None:
     if script.stem == "09_real_guest" and tvd.RealGuest.missing():
         pytest.skip("SKIP 1 case: " + "; ".join(tvd.RealGuest.missing()))
-    printed, runs = play(script, tmp_path / "out")
+    out, printed, runs = played(script)
     assert printed == (EXPECTED / f"{script.stem}.txt").read_text(encoding="utf-8"), HELP
     known = [row for row in FINGERPRINTS.read_text().splitlines()[1:] if row.startswith(script.stem + ",")]
     assert rows(script, runs) == known, HELP
-    pictures = [p for kind in ("png", "svg") for p in (tmp_path / "out").glob(f"*.{kind}")]
+    pictures = [p for kind in ("png", "svg") for p in out.glob(f"*.{kind}")]
     assert pictures and all(p.stat().st_size > 5000 for p in pictures)
 
 
-def test_the_timeline_of_the_two_tenants_says_what_it_said(tmp_path: Path) -> None:
-    script = next(s for s in SCRIPTS if s.stem == "06_two_tenants")
-    play(script, tmp_path / "out")
-    assert timeline(tmp_path / "out") == (EXPECTED / "06_two_tenants.plot.txt").read_text(encoding="utf-8"), HELP
+def test_the_timeline_of_the_two_tenants_says_what_it_said(played: Played) -> None:
+    out, _, _ = played(next(s for s in SCRIPTS if s.stem == "06_two_tenants"))
+    assert timeline(out) == (EXPECTED / "06_two_tenants.plot.txt").read_text(encoding="utf-8"), HELP
 
 
 def test_the_heat_map_says_what_it_said() -> None:
