@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "models/attestation/reference_store.hpp"
 #include "pybind/core/bindings.hpp"
 #include "sim/base/error.hpp"
 #include "vtpm/evidence/attestation_verdict.hpp"
@@ -137,7 +138,8 @@ py::dict said_of(const vtpm::Appraisal& appraisal) {
 }
 
 py::dict appraise_evidence(const FileBytes& files, const py::bytes& nonce, const PcrsInHex& pcrs,
-                           const std::optional<NamesByDigest>& references, const py::dict& options) {
+                           const std::optional<NamesByDigest>& listed_references,
+                           const models::ReferenceStore* store, const py::dict& options) {
   const auto held = [](const py::bytes& bytes) {
     const std::string_view text = bytes;
     return std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
@@ -158,9 +160,10 @@ py::dict appraise_evidence(const FileBytes& files, const py::bytes& nonce, const
        option<std::vector<std::string>>(options, "without").value_or(std::vector<std::string>{}))
     checks.set(check_of(name), false);
   std::optional<ListedReferences> listed;
-  if (references) listed.emplace(*references);
-  return said_of(appraise(evidence, held(nonce), expectations_of(options, file("key")),
-                          listed ? &*listed : nullptr, checks));
+  if (listed_references) listed.emplace(*listed_references);
+  const vtpm::ReferenceLookup* references = store;
+  if (listed) references = &*listed;
+  return said_of(appraise(evidence, held(nonce), expectations_of(options, file("key")), references, checks));
 }
 
 // name, what must hold, what it says when it does not.
@@ -178,7 +181,7 @@ py::list appraisal_checks() {
 
 void bind_appraisal(py::module_& m) {
   m.def("appraise_evidence", &appraise_evidence, py::arg("files"), py::arg("nonce"), py::arg("pcrs"),
-        py::arg("references"), py::arg("options"));
+        py::arg("references"), py::arg("store"), py::arg("options"));
   m.def("appraisal_checks", &appraisal_checks);
 }
 

@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from . import _core, _frames
 from .errors import Finding, InputError
 from .evidence import EventLog, ImaLog, Pcrs, _bytes, _hex_pcrs, _nonce
+from .references import ReferenceStore
 
 _SUM = re.compile(r"\\?([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})(?:(?:  | \*|\t)(.+))?")
 _HELP = "lines of sha256sum: a digest in hex, two spaces, the path; or a digest alone, which is good under any name"
@@ -112,13 +113,14 @@ def checks() -> List[Tuple[str, str, str]]:
 
 def appraise(attest: bytes, signature: bytes, nonce: Union[bytes, str], *, key: Union[str, bytes, None] = None,
              event_log: Optional[bytes] = None, ima_log: Optional[bytes] = None, pcrs: Optional[Pcrs] = None,
-             references: Optional[KnownDigests] = None, require: Optional[Mapping[str, Sequence[int]]] = None,
+             references: Union[KnownDigests, ReferenceStore, None] = None, require: Optional[Mapping[str, Sequence[int]]] = None,
              chain: Sequence[str] = (), without: Sequence[str] = (), secure_boot: Optional[bool] = None,
              startup_locality: Optional[int] = None, exit_boot_services: str = "either", separators: bool = False,
              hashed_words: bool = False, padded: bool = False, tpm12: bool = False) -> Appraisal:
     """Every check of this evidence.
 
-    key: the enrolled attestation key; nothing is trusted without one. require: PCRs by bank that the quote must cover. chain: names
+    key: the enrolled attestation key; nothing is trusted without one. references: a list of good digests, or a store, whose annotations
+    and grace windows count too, and which looks boot events up by their names as well. require: PCRs by bank that the quote must cover. chain: names
     of boot stages that must have been measured, in this order. without: names of checks that are not made. exit_boot_services:
     "either", "logged" or "gap_allowed". Evidence that is bad is the answer; ``InputError`` is for a key, a nonce or options that
     are none.
@@ -135,7 +137,8 @@ def appraise(attest: bytes, signature: bytes, nonce: Union[bytes, str], *, key: 
         "event_log": event_log is not None, "ima_log": ima_log is not None, "secure_boot": secure_boot,
         "startup_locality": startup_locality, "exit_boot_services": exit_boot_services, "separators": separators,
         "hashed_words": hashed_words, "padded": padded, "tpm12": tpm12}
-    said = _core.appraise_evidence(files, _nonce(nonce), _hex_pcrs(pcrs or {}), None if references is None else references._names, options)
+    said = _core.appraise_evidence(files, _nonce(nonce), _hex_pcrs(pcrs or {}), references._names if isinstance(references, KnownDigests) else None,
+                                   references._core if isinstance(references, ReferenceStore) else None, options)
     holds = {name: what for name, what, _ in checks()}
     rows = tuple(Check(name, holds[name], outcome, why or (said["detail"] if outcome == "failed" else "")) for name, outcome, why in said["checks"])
     counts = {name: said[name] for name in ("events_checked", "events_beyond", "entries_checked", "entries_believed", "entries_beyond")}

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Tuple, Union
 
 import pytest
 from small_scenarios import SOURCE, cli
@@ -77,6 +77,25 @@ def test_what_does_not_hold_is_named(reason: str, changed: Any) -> None:
     assert next(c for c in result.checks if c.name == reason).outcome in ("failed", "missing")
 
 
+DASH = f"sha256:{hashlib.sha256(b'dash').hexdigest()}"
+
+
+def store_at(path: Union[str, Path]) -> tvd.ReferenceStore:
+    store = tvd.ReferenceStore(path)
+    for name, kind in (("/sbin/init", "file"), ("/bin/sh", "file"), ("CRTM", "boot"), ("grub", "boot")):
+        content = {"/sbin/init": b"init", "/bin/sh": b"dash"}.get(name, name.encode())
+        store.add(name, f"sha256:{hashlib.sha256(content).hexdigest()}", kind=kind)
+    return store
+
+
+def test_a_stores_annotation_changes_the_verdict_of_the_same_evidence() -> None:
+    store = store_at("")
+    assert appraised(references=store).verdict == "trusted"
+    store.annotate(DASH, "vulnerable", "CVE-2026-1")
+    result = appraised(references=store)
+    assert result.verdict == "vulnerable" and result.entity == "/bin/sh" and "CVE-2026-1" in result.detail
+
+
 def test_references_are_read_from_sums_and_logs() -> None:
     assert len(known()) == 4 and appraised(chain=["CRTM", "grub"])
     other = tvd.KnownDigests.read(SUMS.replace("/sbin/init", "/sbin/other"), "sums")
@@ -124,6 +143,14 @@ def test_attest_explains_every_check_and_exits_0_or_1(here: Path) -> None:
     stale[stale.index("--nonce") + 1] = "00"
     assert cli(*stale, cwd=here).returncode == 1
     assert "secure_boot" in cli("attest", "checks", cwd=here).stdout
+
+
+def test_attest_takes_a_store_of_references(here: Path) -> None:
+    store_at(here / "refs.db").annotate(DASH, "vulnerable", "CVE-2026-1")
+    weak = cli(*ASKED, "--references", "refs.db", cwd=here)
+    assert weak.returncode == 1 and "vulnerable: " in weak.stdout and "CVE-2026-1" in weak.stdout, weak.stdout + weak.stderr
+    mixed = cli(*ASKED, "--references", "refs.db", "--references", "sums", "--json", cwd=here)
+    assert mixed.returncode == 2 and "is a store" in mixed.stdout
 
 
 @pytest.mark.parametrize("words, code, place", [

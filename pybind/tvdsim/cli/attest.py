@@ -6,8 +6,8 @@
     tvdsim attest checks                           the checks, in the order in which they are made
 
 The files are those of tpm2_quote and of the Linux kernel, of any machine. Without --pcrs the PCRs are those that the logs lead to.
---references is a list as sha256sum prints it, --good-log a log of a machine that was in order; without either, nobody vouches for
-anything, and the check `reference` is off and said to be.
+--references is a list as sha256sum prints it, or a store of `tvdsim references`, whose annotations count; --good-log is a log of a
+machine that was in order. Without any of them nobody vouches for anything, and the check `reference` is off and said to be.
 Exit status 0: trusted. 1: not trusted; the first check that fails, or lacks evidence, is the reason. 2: the command is wrong.
 """
 
@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Dict, List, Optional
+from pathlib import Path
+from typing import Dict, List, Optional, Union
 
 from .. import _pcr_files
 from ..appraisal import Appraisal, KnownDigests, appraise, checks
 from ..errors import Finding, InputError
 from ..evidence import EventLog
+from ..references import ReferenceStore
 from . import _io
 from .log import read_file, read_log
 from .quote import placed_key
@@ -37,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nonce", metavar="HEX", help="what was asked; '' for none")
     parser.add_argument("--pcrs", metavar="FILE", help="the PCRs that the machine reports: tpm2_quote -o, tpm2_pcrread, JSON or text")
     parser.add_argument("--log", metavar="FILE", action="append", default=[], help="an event log or IMA log; may be given twice")
-    parser.add_argument("--references", metavar="FILE", action="append", default=[], help="known digests, as sha256sum lists them")
+    parser.add_argument("--references", metavar="FILE", action="append", default=[], help="known digests, as sha256sum lists them; or one store of `tvdsim references`")
     parser.add_argument("--good-log", metavar="FILE", action="append", default=[], help="a log whose contents are known to be good")
     parser.add_argument("--require", metavar="BANK:PCRS", action="append", default=[], help="PCRs that the quote must cover: sha256:0-7,10")
     parser.add_argument("--chain", metavar="NAMES", help="boot stages that must have been measured, in this order, with commas")
@@ -85,9 +87,19 @@ def _logs(paths: List[str]) -> "tuple[Optional[bytes], Optional[bytes]]":
     return found.get("event"), found.get("IMA")
 
 
-def _references(args: argparse.Namespace) -> Optional[KnownDigests]:
+def _is_store(path: str) -> bool:
+    return Path(path).is_file() and read_file(path).startswith(b"SQLite format 3\0")
+
+
+def _references(args: argparse.Namespace) -> Union[KnownDigests, ReferenceStore, None]:
     if not args.references and not args.good_log:
         return None
+    stores = [path for path in args.references if _is_store(path)]
+    if stores and (len(args.references) > 1 or args.good_log):
+        raise InputError(Finding("TVD-102", "--references", f"{stores[0]} is a store, and other references are given.",
+                                 "tvdsim references import brings lists into a store"))
+    if stores:
+        return ReferenceStore(stores[0])
     out = KnownDigests()
     for path in args.references:
         out.merge(KnownDigests.read(_io.read_text(path), path))
@@ -105,7 +117,7 @@ def _required(word: str) -> "tuple[str, List[int]]":
     return found[1], listed
 
 
-def _lines(result: Appraisal, references: Optional[KnownDigests]) -> List[str]:
+def _lines(result: Appraisal, references: Union[KnownDigests, ReferenceStore, None]) -> List[str]:
     lines = []
     for check in result.checks:
         why = check.why if check.outcome != "passed" else ""
