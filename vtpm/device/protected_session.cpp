@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/obj_mac.h>
 
 #include <algorithm>
@@ -12,53 +11,28 @@
 
 #include "sim/base/error.hpp"
 #include "vtpm/device/command_bytes.hpp"
+#include "vtpm/device/octets.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-using View = std::span<const std::uint8_t>;
 
 constexpr std::uint32_t kNobody = 0x4000'0007;  // TPM_RH_NULL
 constexpr std::size_t kSide = 32;               // of P-256's coordinates, of SHA-256, of our nonces
 constexpr std::uint8_t kGoesOn = 0x01, kHidesCommand = 0x20, kHidesAnswer = 0x40;
 
-Bytes joined(std::initializer_list<View> parts) {
-  Bytes all;
-  for (const View part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
+Octets sha256_of(std::initializer_list<OctetView> parts) { return hash_of(SessionHash::sha256, parts); }
 
-Bytes sha256_of(std::initializer_list<View> parts) {
-  const Bytes all = joined(parts);
-  Bytes digest(kSide);
-  TVDSIM_ASSERT(EVP_Digest(all.data(), all.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1,
-                "OpenSSL has SHA-256");
-  return digest;
-}
-
-Bytes hmac_of(View key, std::initializer_list<View> parts) {
-  const Bytes all = joined(parts);
-  Bytes out(kSide);
-  unsigned size = 0;
-  TVDSIM_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), all.data(), all.size(),
-                     out.data(), &size) != nullptr,
-                "OpenSSL has HMAC");
-  return out;
-}
-
-Bytes number(std::uint32_t v) {
-  return {static_cast<std::uint8_t>(v >> 24), static_cast<std::uint8_t>(v >> 16),
-          static_cast<std::uint8_t>(v >> 8), static_cast<std::uint8_t>(v)};
+Octets hmac_sha256(OctetView key, std::initializer_list<OctetView> parts) {
+  return hmac_of(SessionHash::sha256, key, parts);
 }
 
 // A label of the KDFs: with the zero that ends it.
-View label(const char (&text)[4]) { return {reinterpret_cast<const std::uint8_t*>(text), 4}; }
-View label(const char (&text)[7]) { return {reinterpret_cast<const std::uint8_t*>(text), 7}; }
+OctetView label(const char (&text)[4]) { return {reinterpret_cast<const std::uint8_t*>(text), 4}; }
+OctetView label(const char (&text)[7]) { return {reinterpret_cast<const std::uint8_t*>(text), 7}; }
 
 // KDFa for 256 bits with SHA-256: one round.
-Bytes kdfa(View key, View what, View first, View second) {
-  return hmac_of(key, {number(1), what, first, second, number(256)});
+Octets kdfa(OctetView key, OctetView what, OctetView first, OctetView second) {
+  return hmac_sha256(key, {big_endian(1), what, first, second, big_endian(256)});
 }
 
 struct Bn {
@@ -69,17 +43,17 @@ struct Bn {
 };
 
 struct Point {
-  Bytes x, y;
+  Octets x, y;
 };
 
 // A key of our own for one exchange: its point, and the x coordinate of the secret shared with `theirs`.
 struct Exchange {
   Point ours;
-  Bytes shared;
+  Octets shared;
 };
 
-Bytes padded(const BIGNUM* value) {
-  Bytes out(kSide);
+Octets padded(const BIGNUM* value) {
+  Octets out(kSide);
   TVDSIM_ASSERT(BN_bn2binpad(value, out.data(), static_cast<int>(kSide)) == static_cast<int>(kSide),
                 "a coordinate of P-256 has 32 bytes");
   return out;
@@ -89,7 +63,7 @@ Exchange exchange_with(const AttestationKey& theirs, const Draw& draw) {
   const std::unique_ptr<EC_GROUP, void (*)(EC_GROUP*)> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1),
                                                              EC_GROUP_free);
   const std::unique_ptr<EC_POINT, void (*)(EC_POINT*)> point(EC_POINT_new(group.get()), EC_POINT_free);
-  Bytes drawn(kSide + 8);  // 64 bits more than the order: no bias that anybody could see
+  Octets drawn(kSide + 8);  // 64 bits more than the order: no bias that anybody could see
   draw(drawn);
   Bn scalar, limit, x, y;
   const std::unique_ptr<BN_CTX, void (*)(BN_CTX*)> context(BN_CTX_new(), BN_CTX_free);
@@ -125,7 +99,7 @@ Exchange exchange_with(const AttestationKey& theirs, const Draw& draw) {
 
 }  // namespace
 
-Bytes name_of(View public_area) { return joined({Bytes{0x00, 0x0b}, sha256_of({public_area})}); }
+Octets name_of(OctetView public_area) { return joined({Octets{0x00, 0x0b}, sha256_of({public_area})}); }
 
 ProtectedSession::ProtectedSession(const Speak& speak, Draw draw, const std::optional<AttestationKey>& known)
     : speak_(speak), draw_(std::move(draw)) {
@@ -149,47 +123,48 @@ ProtectedSession::~ProtectedSession() {
 }
 
 // TPM2_StartAuthSession with a salt; the session's key.
-Bytes ProtectedSession::begin() {
+Octets ProtectedSession::begin() {
   const Exchange exchange = exchange_with(key_, draw_);
-  const Bytes salt =
-      sha256_of({number(1), exchange.shared, label("SECRET"), exchange.ours.x, key_.x});  // KDFe
-  Bytes nonce(kSide);
+  const Octets salt =
+      sha256_of({big_endian(1), exchange.shared, label("SECRET"), exchange.ours.x, key_.x});  // KDFe
+  Octets nonce(kSide);
   draw_(nonce);
   Command secret(kNoSessions, 0);
-  const Bytes whole = secret.sized(exchange.ours.x).sized(exchange.ours.y).take();
+  const Octets whole = secret.sized(exchange.ours.x).sized(exchange.ours.y).take();
   constexpr std::uint32_t kHmacSession = 0, kAes = 0x0006, kCfb = 0x0043, kSha256 = 0x000b;
-  const Bytes response = speak_(Command(kNoSessions, 0x176)
-                                    .u32(key_.handle)
-                                    .u32(kNobody)
-                                    .sized(nonce)
-                                    .sized(View(whole).subspan(kHeader))
-                                    .u8(kHmacSession)
-                                    .u16(kAes)
-                                    .u16(128)
-                                    .u16(kCfb)
-                                    .u16(kSha256)
-                                    .take());
+  const Octets response = speak_(Command(kNoSessions, 0x176)
+                                     .u32(key_.handle)
+                                     .u32(kNobody)
+                                     .sized(nonce)
+                                     .sized(OctetView(whole).subspan(kHeader))
+                                     .u8(kHmacSession)
+                                     .u16(kAes)
+                                     .u16(128)
+                                     .u16(kCfb)
+                                     .u16(kSha256)
+                                     .take());
   expect_success(response, "TPM2_StartAuthSession");
   Response r(response, "TPM2_StartAuthSession");
   r.take(kHeader);
   handle_ = r.number(4);
-  const View given = r.sized();
+  const OctetView given = r.sized();
   nonce_tpm_.assign(given.begin(), given.end());
   return kdfa(salt, label("ATH"), nonce_tpm_, nonce);
 }
 
-Bytes ProtectedSession::mac(View digest, View newer, View older, std::uint8_t attributes) const {
-  return hmac_of(secret_, {digest, newer, older, View(&attributes, 1)});
+Octets ProtectedSession::mac(OctetView digest, OctetView newer, OctetView older,
+                             std::uint8_t attributes) const {
+  return hmac_sha256(secret_, {digest, newer, older, OctetView(&attributes, 1)});
 }
 
 // AES-128 in CFB mode over the sized buffer that comes first.
-void ProtectedSession::crypt(Bytes& parameters, bool encrypt, View newer, View older) const {
+void ProtectedSession::crypt(Octets& parameters, bool encrypt, OctetView newer, OctetView older) const {
   const std::size_t size = parameters.size() < 2 ? 0 : parameters[0] * 256u + parameters[1];
   if (parameters.size() < 2 + size) not_the_tpms("an encrypted parameter is longer than its answer");
-  const Bytes key = kdfa(secret_, label("CFB"), newer, older);
+  const Octets key = kdfa(secret_, label("CFB"), newer, older);
   const std::unique_ptr<EVP_CIPHER_CTX, void (*)(EVP_CIPHER_CTX*)> cipher(EVP_CIPHER_CTX_new(),
                                                                           EVP_CIPHER_CTX_free);
-  Bytes out(size + 16);
+  Octets out(size + 16);
   int done = 0;
   TVDSIM_ASSERT(EVP_CipherInit_ex(cipher.get(), EVP_aes_128_cfb128(), nullptr, key.data(), key.data() + 16,
                                   encrypt ? 1 : 0) == 1 &&
@@ -200,26 +175,26 @@ void ProtectedSession::crypt(Bytes& parameters, bool encrypt, View newer, View o
 }
 
 ProtectedAnswer ProtectedSession::execute(const ProtectedCommand& command) {
-  Bytes nonce(kSide);
+  Octets nonce(kSide);
   draw_(nonce);
   const auto attributes = static_cast<std::uint8_t>(kGoesOn | (command.hide_command ? kHidesCommand : 0) |
                                                     (command.hide_answer ? kHidesAnswer : 0));
-  Bytes parameters = command.parameters;
+  Octets parameters = command.parameters;
   if (command.hide_command) crypt(parameters, true, nonce, nonce_tpm_);
-  Bytes names;
+  Octets names;
   Command whole(kSessions, command.code);
   for (const auto& handle : command.handles) {
-    const Bytes name = handle.name.empty() ? number(handle.value) : handle.name;
+    const Octets name = handle.name.empty() ? big_endian(handle.value) : handle.name;
     names.insert(names.end(), name.begin(), name.end());
     whole.u32(handle.value);
   }
-  const Bytes asked = sha256_of({number(command.code), names, parameters});
-  const Bytes code = mac(asked, nonce, nonce_tpm_, attributes);
+  const Octets asked = sha256_of({big_endian(command.code), names, parameters});
+  const Octets code = mac(asked, nonce, nonce_tpm_, attributes);
   const std::uint32_t ours = 4 + 2 + kSide + 1 + 2 + kSide, policy = command.policy ? 9 : 0;
   whole.u32(ours + policy);
   if (command.policy) whole.u32(command.policy).u16(0).u8(kGoesOn).u16(0);
   whole.u32(handle_).sized(nonce).u8(attributes).sized(code).bytes(parameters);
-  const Bytes response = speak_(whole.take());
+  const Octets response = speak_(whole.take());
   ProtectedAnswer answer;
   answer.code = response_code(response);
   if (answer.code != 0) return answer;
@@ -227,14 +202,14 @@ ProtectedAnswer ProtectedSession::execute(const ProtectedCommand& command) {
     Response r(response, "a command in a protected session");
     if (r.number(2) != kSessions) not_the_tpms("the answer has no sessions");
     r.take(kHeader - 2);
-    const View handles = r.take(4 * command.handles_answered);
-    const View given = r.take(r.number(4));
+    const OctetView handles = r.take(4 * command.handles_answered);
+    const OctetView given = r.take(r.number(4));
     if (command.policy) r.take(r.number(2)), r.take(1), r.take(r.number(2));
-    const View newer = r.sized();
+    const OctetView newer = r.sized();
     const auto back = static_cast<std::uint8_t>(r.number(1));
-    const View shown = r.sized();
-    const Bytes answered = sha256_of({number(0), number(command.code), given});
-    const Bytes wanted = mac(answered, newer, nonce, back);
+    const OctetView shown = r.sized();
+    const Octets answered = sha256_of({big_endian(0), big_endian(command.code), given});
+    const Octets wanted = mac(answered, newer, nonce, back);
     if (shown.size() != wanted.size() || CRYPTO_memcmp(shown.data(), wanted.data(), wanted.size()) != 0)
       not_the_tpms("the answer's HMAC is not its own");
     answer.handles.assign(handles.begin(), handles.end());
@@ -255,7 +230,7 @@ void expect(const ProtectedAnswer& answer, std::string_view doing) {
   expect_success(refusal(answer.code), doing);
 }
 
-void put_sized(Bytes& into, View part) {
+void put_sized(Octets& into, OctetView part) {
   into.push_back(static_cast<std::uint8_t>(part.size() >> 8));
   into.push_back(static_cast<std::uint8_t>(part.size()));
   into.insert(into.end(), part.begin(), part.end());
@@ -268,19 +243,19 @@ struct KeptInTpm {
   ~KeptInTpm() { speak(flush_command(handle)); }
 };
 
-std::uint32_t first_handle(View response, std::string_view doing) {
+std::uint32_t first_handle(OctetView response, std::string_view doing) {
   expect_success(response, doing);
   Response r(response, doing);
   r.take(kHeader);
   return r.number(4);
 }
 
-View area_of(const AttestationKey& key) { return View(key.public_area).subspan(2); }
+OctetView area_of(const AttestationKey& key) { return OctetView(key.public_area).subspan(2); }
 
 }  // namespace
 
 void extend_protected(ProtectedSession& session, std::uint32_t pcr, std::span<const BankDigest> digests) {
-  Bytes list = number(static_cast<std::uint32_t>(digests.size()));
+  Octets list = big_endian(static_cast<std::uint32_t>(digests.size()));
   for (const BankDigest& d : digests) {
     const auto bank = static_cast<std::uint16_t>(d.bank);
     list.push_back(static_cast<std::uint8_t>(bank >> 8));
@@ -290,25 +265,25 @@ void extend_protected(ProtectedSession& session, std::uint32_t pcr, std::span<co
   expect(session.execute({.code = 0x182, .handles = {{pcr, {}}}, .parameters = list}), "TPM2_PCR_Extend");
 }
 
-SealedSecret seal_protected(ProtectedSession& session, View secret,
+SealedSecret seal_protected(ProtectedSession& session, OctetView secret,
                             std::span<const BankSelection> selection) {
   const Speak& speak = session.speak();
-  Bytes policy;
+  Octets policy;
   {
     const KeptInTpm trial{
         speak, first_handle(speak(start_session_command(SessionKind::trial)), "TPM2_StartAuthSession")};
     expect_success(speak(policy_pcr_command(trial.handle, selection)), "TPM2_PolicyPCR");
-    const Bytes told = speak(policy_digest_command(trial.handle));
+    const Octets told = speak(policy_digest_command(trial.handle));
     expect_success(told, "TPM2_PolicyGetDigest");
     Response digest(told, "TPM2_PolicyGetDigest");
     digest.take(kHeader);
-    const View value = digest.sized();
+    const OctetView value = digest.sized();
     policy.assign(value.begin(), value.end());
   }
   // The parameters of the plain command are the same; what differs is who authorizes it, and that the secret is hidden.
-  const Bytes plain = create_sealed_command(session.storage_key().handle, secret, policy);
+  const Octets plain = create_sealed_command(session.storage_key().handle, secret, policy);
   constexpr std::size_t kAuthorization = 4 + 9;
-  const View parameters = View(plain).subspan(kHeader + 4 + kAuthorization);
+  const OctetView parameters = OctetView(plain).subspan(kHeader + 4 + kAuthorization);
   const ProtectedAnswer made =
       session.execute({.code = 0x153,
                        .handles = {{session.storage_key().handle, name_of(area_of(session.storage_key()))}},
@@ -316,7 +291,7 @@ SealedSecret seal_protected(ProtectedSession& session, View secret,
                        .hide_command = true});
   expect(made, "TPM2_Create");
   Response r(made.parameters, "TPM2_Create");
-  const View private_area = r.sized(), public_area = r.sized();
+  const OctetView private_area = r.sized(), public_area = r.sized();
   return {{private_area.begin(), private_area.end()},
           {public_area.begin(), public_area.end()},
           {selection.begin(), selection.end()}};
@@ -324,7 +299,7 @@ SealedSecret seal_protected(ProtectedSession& session, View secret,
 
 UnsealResult unseal_protected(ProtectedSession& session, const SealedSecret& sealed) {
   const Speak& speak = session.speak();
-  Bytes both;
+  Octets both;
   put_sized(both, sealed.private_area);
   put_sized(both, sealed.public_area);
   const ProtectedAnswer loaded =
@@ -337,7 +312,7 @@ UnsealResult unseal_protected(ProtectedSession& session, const SealedSecret& sea
   const KeptInTpm object{speak, handle.number(4)};
   const KeptInTpm policy{
       speak, first_handle(speak(start_session_command(SessionKind::policy)), "TPM2_StartAuthSession")};
-  const Bytes tied = speak(policy_pcr_command(policy.handle, sealed.selection));
+  const Octets tied = speak(policy_pcr_command(policy.handle, sealed.selection));
   if (response_code(tied) != 0) return {{}, response_code(tied)};
   const ProtectedAnswer opened = session.execute({.code = 0x15e,
                                                   .handles = {{object.handle, name_of(sealed.public_area)}},
@@ -346,7 +321,7 @@ UnsealResult unseal_protected(ProtectedSession& session, const SealedSecret& sea
                                                   .hide_answer = true});
   if (opened.code != 0) return {{}, opened.code};
   Response r(opened.parameters, "TPM2_Unseal");
-  const View secret = r.sized();
+  const OctetView secret = r.sized();
   return {{secret.begin(), secret.end()}, 0};
 }
 

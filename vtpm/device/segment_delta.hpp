@@ -9,7 +9,8 @@
 // A delta is the words of 8 bytes that differ, gathered by line of 64 bytes: its number, one bit per word, the words.
 //
 // Invariant  take_delta and then apply_delta leave every byte of the segment as it was before.
-// Cost       take_delta reads the segment and what of the image is not zero once, 220 and 50 kB in about 5 us; apply_delta touches what differs alone.
+// Cost       take_delta reads the segment and what of the image is not zero once, 220 and 50 kB in about 5 us; apply_delta touches what
+//            differs alone.
 // Threads    a segment belongs to one thread at a time.
 // Leaves out heap memory that the data points to: its owner sees that there is none.
 // Source     ELF gABI, PT_LOAD and PT_GNU_RELRO; dlinfo(3).

@@ -4,7 +4,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -15,13 +14,11 @@
 
 #include "sim/base/error.hpp"
 #include "vtpm/device/command_bytes.hpp"
+#include "vtpm/device/octets.hpp"
 #include "vtpm/device/tpm12.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
-
-using Octets = std::vector<std::uint8_t>;
-using Part = std::span<const std::uint8_t>;
 
 constexpr std::size_t kSha1 = 20;
 constexpr std::uint16_t kPlain12 = 0x00c1, kOneAuth12 = 0x00c2;
@@ -31,33 +28,10 @@ constexpr std::uint16_t kSigningUse = 0x0010, kStorageUse = 0x0011;
 constexpr std::uint16_t kNoScheme = 1, kOaep = 3, kSignSha1 = 2;
 const Octets kWellKnown(kSha1, 0);  // secret
 
-Octets together(std::initializer_list<Part> parts) {
-  Octets all;
-  for (const Part part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
+Octets sha1(std::initializer_list<OctetView> parts) { return hash_of(SessionHash::sha1, parts); }
 
-Octets sha1(std::initializer_list<Part> parts) {
-  const Octets all = together(parts);
-  Octets digest(kSha1);
-  TVDSIM_ASSERT(EVP_Digest(all.data(), all.size(), digest.data(), nullptr, EVP_sha1(), nullptr) == 1,
-                "OpenSSL has SHA-1");
-  return digest;
-}
-
-Octets hmac_sha1(Part key, std::initializer_list<Part> parts) {
-  const Octets all = together(parts);
-  Octets out(kSha1);
-  unsigned size = 0;
-  TVDSIM_ASSERT(HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), all.data(), all.size(), out.data(),
-                     &size) != nullptr,
-                "OpenSSL has HMAC");
-  return out;
-}
-
-Octets four(std::uint32_t v) {
-  return {static_cast<std::uint8_t>(v >> 24), static_cast<std::uint8_t>(v >> 16),
-          static_cast<std::uint8_t>(v >> 8), static_cast<std::uint8_t>(v)};
+Octets hmac_sha1(OctetView key, std::initializer_list<OctetView> parts) {
+  return hmac_of(SessionHash::sha1, key, parts);
 }
 
 // What a Command says after its header.
@@ -97,33 +71,33 @@ struct Authorization {
   Octets nonce_even, secret;
 };
 
-Authorization oiap(const Speak& speak, Part secret) {
+Authorization oiap(const Speak& speak, OctetView secret) {
   const Octets answer = read_12_response(speak(Command(kPlain12, 0x0a).take()));
   Response r(answer, "TPM_OIAP");
   Authorization made{r.number(4), {}, {secret.begin(), secret.end()}};
-  const Part even = r.take(kSha1);
+  const OctetView even = r.take(kSha1);
   made.nonce_even.assign(even.begin(), even.end());
   return made;
 }
 
-Authorization osap(const Speak& speak, std::uint32_t key, Part secret, const Draw& draw) {
+Authorization osap(const Speak& speak, std::uint32_t key, OctetView secret, const Draw& draw) {
   const Octets odd = drawn(draw);
   const Octets answer =
       read_12_response(speak(Command(kPlain12, 0x0b).u16(kKeyHandle).u32(key).bytes(odd).take()));
   Response r(answer, "TPM_OSAP");
   Authorization made{r.number(4), {}, {}};
-  const Part even = r.take(kSha1);
+  const OctetView even = r.take(kSha1);
   made.nonce_even.assign(even.begin(), even.end());
   made.secret = hmac_sha1(secret, {r.take(kSha1), odd});
   return made;
 }
 
 // One authorized command; what it answers between header and authorization, `handles` bytes of which the HMAC leaves out.
-Octets authorized(const Speak& speak, std::uint32_t ordinal, Part handles, Part parameters,
-                  const Authorization& by, Part odd, std::size_t handles_answered = 0) {
+Octets authorized(const Speak& speak, std::uint32_t ordinal, OctetView handles, OctetView parameters,
+                  const Authorization& by, OctetView odd, std::size_t handles_answered = 0) {
   const std::uint8_t ends = 0;
-  const Octets digest = sha1({four(ordinal), parameters});
-  const Octets proof = hmac_sha1(by.secret, {digest, by.nonce_even, odd, Part(&ends, 1)});
+  const Octets digest = sha1({big_endian(ordinal), parameters});
+  const Octets proof = hmac_sha1(by.secret, {digest, by.nonce_even, odd, OctetView(&ends, 1)});
   const Octets answer = read_12_response(speak(Command(kOneAuth12, ordinal)
                                                    .bytes(handles)
                                                    .bytes(parameters)
@@ -135,8 +109,8 @@ Octets authorized(const Speak& speak, std::uint32_t ordinal, Part handles, Part 
   constexpr std::size_t kTail = kSha1 + 1 + kSha1;
   if (answer.size() < kTail + handles_answered)
     throw sim::WorldError("an authorized TPM 1.2 command", "short_response");
-  const Part all(answer), said = all.first(all.size() - kTail), tail = all.last(kTail);
-  const Octets back = sha1({four(0), four(ordinal), said.subspan(handles_answered)});
+  const OctetView all(answer), said = all.first(all.size() - kTail), tail = all.last(kTail);
+  const Octets back = sha1({big_endian(0), big_endian(ordinal), said.subspan(handles_answered)});
   const Octets wanted = hmac_sha1(by.secret, {back, tail.first(kSha1), odd, tail.subspan(kSha1, 1)});
   if (!std::equal(wanted.begin(), wanted.end(), tail.last(kSha1).begin()))
     throw sim::WorldError("an authorized TPM 1.2 command", "tpm12_hmac", "the answer is not the TPM's");
@@ -145,7 +119,7 @@ Octets authorized(const Speak& speak, std::uint32_t ordinal, Part handles, Part 
 
 using KeyPtr = std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)>;
 
-KeyPtr rsa_public(Part modulus) {
+KeyPtr rsa_public(OctetView modulus) {
   const std::unique_ptr<BIGNUM, void (*)(BIGNUM*)> n(
       BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr), BN_free);
   const std::unique_ptr<OSSL_PARAM_BLD, void (*)(OSSL_PARAM_BLD*)> build(OSSL_PARAM_BLD_new(),
@@ -172,15 +146,15 @@ std::string pem_of(EVP_PKEY* key) {
 }
 
 // MGF1 with SHA-1.
-void mask(std::span<std::uint8_t> bytes, Part seed) {
+void mask(std::span<std::uint8_t> bytes, OctetView seed) {
   for (std::size_t at = 0; at < bytes.size(); at += kSha1) {
-    const Octets block = sha1({seed, four(static_cast<std::uint32_t>(at / kSha1))});
+    const Octets block = sha1({seed, big_endian(static_cast<std::uint32_t>(at / kSha1))});
     for (std::size_t i = 0; i < kSha1 && at + i < bytes.size(); ++i) bytes[at + i] ^= block[i];
   }
 }
 
 // RSAES-OAEP with SHA-1 and the label "TCPA". Its seed is drawn by us, so that the same run sends the same bytes.
-Octets oaep(Part modulus, Part secret, const Draw& draw) {
+Octets oaep(OctetView modulus, OctetView secret, const Draw& draw) {
   constexpr std::array<std::uint8_t, 4> kLabel{'T', 'C', 'P', 'A'};
   Octets block(modulus.size(), 0);
   const std::span<std::uint8_t> whole(block), seed = whole.subspan(1, kSha1), data = whole.subspan(1 + kSha1);
@@ -214,11 +188,11 @@ Octets endorsement_modulus(const Speak& speak, const Draw& draw) {
   const Octets answer = read_12_response(speak(Command(kPlain12, 0x78).bytes(drawn(draw)).bytes(rsa).take()));
   Response r(answer, "TPM_CreateEndorsementKeyPair");
   skip_key_parms(r);
-  const Part modulus = r.take(r.number(4));
+  const OctetView modulus = r.take(r.number(4));
   return {modulus.begin(), modulus.end()};
 }
 
-void take_ownership(const Speak& speak, Part endorsement, const Draw& draw) {
+void take_ownership(const Speak& speak, OctetView endorsement, const Draw& draw) {
   const Octets owner = oaep(endorsement, kWellKnown, draw), srk = oaep(endorsement, kWellKnown, draw);
   const Octets parameters = body(std::move(Command(kPlain12, 0)
                                                .u16(kOwnerProtocol)
@@ -230,12 +204,12 @@ void take_ownership(const Speak& speak, Part endorsement, const Draw& draw) {
   authorized(speak, 0x0d, {}, parameters, oiap(speak, kWellKnown), drawn(draw));
 }
 
-Octets modulus_of_key(Part key) {
+Octets modulus_of_key(OctetView key) {
   Response r(key, "reading a TPM_KEY");
   r.take(4 + 2 + 4 + 1);
   skip_key_parms(r);
   r.take(r.number(4));  // PCR info
-  const Part modulus = r.take(r.number(4));
+  const OctetView modulus = r.take(r.number(4));
   return {modulus.begin(), modulus.end()};
 }
 
@@ -247,29 +221,30 @@ QuoteKey12 make_quote_key_12(const Speak& speak, const Draw& draw) {
   const Octets odd = drawn(draw);
   // The new key's secrets travel under a pad (ADIP): one from each nonce.
   const Octets usage = sha1({below.secret, below.nonce_even}), migration = sha1({below.secret, odd});
-  const Octets wanted = together({usage, migration, key_template(kSigningUse, kNoScheme, kSignSha1)});
-  const Octets wrapped = authorized(speak, 0x1f, four(kSrk), wanted, below, odd);
-  const Octets loaded = authorized(speak, 0x41, four(kSrk), wrapped, oiap(speak, kWellKnown), drawn(draw), 4);
+  const Octets wanted = joined({usage, migration, key_template(kSigningUse, kNoScheme, kSignSha1)});
+  const Octets wrapped = authorized(speak, 0x1f, big_endian(kSrk), wanted, below, odd);
+  const Octets loaded =
+      authorized(speak, 0x41, big_endian(kSrk), wrapped, oiap(speak, kWellKnown), drawn(draw), 4);
   Response r(loaded, "TPM_LoadKey2");
   QuoteKey12 key{r.number(4), modulus_of_key(wrapped), {}};
   key.public_pem = pem_of(rsa_public(key.modulus).get());
   return key;
 }
 
-Quote12 quote_12(const Speak& speak, const QuoteKey12& key, Part nonce, std::uint32_t pcrs,
+Quote12 quote_12(const Speak& speak, const QuoteKey12& key, OctetView nonce, std::uint32_t pcrs,
                  const Draw& draw) {
   TVDSIM_ASSERT(nonce.size() == kSha1, "a TPM 1.2 takes a nonce of 20 bytes");
   const Octets parameters =
       body(std::move(Command(kPlain12, 0).bytes(nonce).u16(3).u8(pcrs).u8(pcrs >> 8).u8(pcrs >> 16)));
   const Octets answer =
-      authorized(speak, 0x16, four(key.handle), parameters, oiap(speak, kWellKnown), drawn(draw));
+      authorized(speak, 0x16, big_endian(key.handle), parameters, oiap(speak, kWellKnown), drawn(draw));
   Response r(answer, "TPM_Quote");
   const std::size_t select = r.number(2);
   r.take(select);
   const std::size_t values = r.number(4);
   r.take(values);
   const auto end = answer.begin() + static_cast<std::ptrdiff_t>(2 + select + 4 + values);
-  const Part signature = r.take(r.number(4));
+  const OctetView signature = r.take(r.number(4));
   return {{answer.begin(), end}, {signature.begin(), signature.end()}};
 }
 

@@ -6,12 +6,18 @@
 #include <memory>
 
 #include "sim/base/error.hpp"
+#include "vtpm/evidence/openssl_digests.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
 
-// Fetched once: asking OpenSSL for an algorithm by name costs more than hashing a PCR.
-const EVP_MD* fetched(HashAlg alg) {
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
+
+}  // namespace
+
+const evp_md_st* openssl_digest(HashAlg alg) {
   switch (alg) {
 #define HASH(name, id, bytes)                                              \
   case HashAlg::name: {                                                    \
@@ -23,12 +29,6 @@ const EVP_MD* fetched(HashAlg alg) {
   }
   return nullptr;
 }
-
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-};
-
-}  // namespace
 
 Digest::Digest(std::span<const std::uint8_t> value) : size(static_cast<std::uint8_t>(value.size())) {
   TVDSIM_ASSERT(value.size() <= kMaxDigest, "a digest has at most 64 bytes");
@@ -48,7 +48,7 @@ bool Digest::all(std::uint8_t value) const noexcept {
 
 Digest hash(HashAlg alg, std::initializer_list<std::span<const std::uint8_t>> parts) {
   thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
-  const EVP_MD* md = fetched(alg);
+  const EVP_MD* md = openssl_digest(alg);
   TVDSIM_ASSERT(md && context && EVP_DigestInit_ex2(context.get(), md, nullptr) == 1, "OpenSSL has the hash");
   for (const auto part : parts) {
     TVDSIM_ASSERT(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1, "OpenSSL hashes bytes");

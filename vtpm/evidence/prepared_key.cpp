@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "vtpm/evidence/openssl_digests.hpp"
 #include "vtpm/evidence/openssl_errors.hpp"
 
 namespace tvdsim::vtpm {
@@ -51,19 +52,6 @@ class EcdsaDer {
 
 constexpr std::size_t kLongestNumber = 66;
 
-const EVP_MD* digest_of(HashAlg alg) {
-  switch (alg) {
-#define HASH(name, id, size)                                               \
-  case HashAlg::name: {                                                    \
-    static const EVP_MD* const md = EVP_MD_fetch(nullptr, #name, nullptr); \
-    return md;                                                             \
-  }
-#include "vtpm/algorithms.def"
-#undef HASH
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 void PreparedKey::Free::operator()(evp_pkey_ctx_st* context) const noexcept { EVP_PKEY_CTX_free(context); }
@@ -83,7 +71,7 @@ bool PreparedKey::prepare(SignatureScheme scheme, HashAlg hash) {
         EVP_PKEY_CTX_set_rsa_padding(context_.get(), pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1 &&
         (!pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(context_.get(), RSA_PSS_SALTLEN_AUTO) == 1);
   }
-  sound = sound && EVP_PKEY_CTX_set_signature_md(context_.get(), digest_of(hash)) == 1;
+  sound = sound && EVP_PKEY_CTX_set_signature_md(context_.get(), openssl_digest(hash)) == 1;
   if (!sound) context_.reset();
   scheme_ = scheme;
   hash_ = hash;

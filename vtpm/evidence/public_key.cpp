@@ -9,6 +9,8 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "sim/base/error.hpp"
@@ -40,13 +42,13 @@ KeyPtr owned(EVP_PKEY* key) {
   return KeyPtr(key, [](EVP_PKEY* k) { EVP_PKEY_free(k); });
 }
 
-// A key from its numbers; null when OpenSSL does not take them (a point that is not on its curve).
-KeyPtr from_params(const char* type, OSSL_PARAM_BLD* build) {
+// A key from its numbers, or the parameters alone; null when OpenSSL does not take them.
+KeyPtr from_params(const char* type, OSSL_PARAM_BLD* build, int selection = EVP_PKEY_PUBLIC_KEY) {
   const Owned<OSSL_PARAM, &OSSL_PARAM_free> params(OSSL_PARAM_BLD_to_param(build));
   const Owned<EVP_PKEY_CTX, &EVP_PKEY_CTX_free> context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   const bool made = params && context && EVP_PKEY_fromdata_init(context.get()) == 1 &&
-                    EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) == 1;
+                    EVP_PKEY_fromdata(context.get(), &key, selection, params.get()) == 1;
   return made ? owned(key) : nullptr;
 }
 
@@ -61,6 +63,18 @@ KeyPtr rsa_key(const PublicArea& area) {
   return sound ? from_params("RSA", build.get()) : nullptr;
 }
 
+// A key that is a curve and no point yet. OpenSSL takes four times as long to make a curve as to copy one.
+const EVP_PKEY* curve_of(std::string_view name) {
+  thread_local std::map<std::string, KeyPtr, std::less<>> curves;
+  const auto known = curves.find(name);
+  if (known != curves.end()) return known->second.get();
+  const Owned<OSSL_PARAM_BLD, &OSSL_PARAM_BLD_free> build(OSSL_PARAM_BLD_new());
+  const bool sound = build && OSSL_PARAM_BLD_push_utf8_string(build.get(), OSSL_PKEY_PARAM_GROUP_NAME,
+                                                              name.data(), name.size()) == 1;
+  KeyPtr curve = sound ? from_params("EC", build.get(), EVP_PKEY_KEY_PARAMETERS) : nullptr;
+  return curves.emplace(name, std::move(curve)).first->second.get();
+}
+
 KeyPtr ecc_key(const PublicArea& area) {
   // Uncompressed point: 04, x, y, each filled up to the curve's size.
   std::vector<std::uint8_t> point(1 + 2 * area.curve_bytes, 0);
@@ -68,13 +82,10 @@ KeyPtr ecc_key(const PublicArea& area) {
   std::copy(area.x.begin(), area.x.end(),
             point.begin() + static_cast<std::ptrdiff_t>(1 + area.curve_bytes - area.x.size()));
   std::copy(area.y.begin(), area.y.end(), point.end() - static_cast<std::ptrdiff_t>(area.y.size()));
-  const Owned<OSSL_PARAM_BLD, &OSSL_PARAM_BLD_free> build(OSSL_PARAM_BLD_new());
-  const bool sound =
-      build &&
-      OSSL_PARAM_BLD_push_utf8_string(build.get(), OSSL_PKEY_PARAM_GROUP_NAME, area.curve.data(),
-                                      area.curve.size()) == 1 &&
-      OSSL_PARAM_BLD_push_octet_string(build.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) == 1;
-  return sound ? from_params("EC", build.get()) : nullptr;
+  const EVP_PKEY* curve = curve_of(area.curve);
+  KeyPtr key = curve ? owned(EVP_PKEY_dup(const_cast<EVP_PKEY*>(curve))) : nullptr;
+  const bool sound = key && EVP_PKEY_set1_encoded_public_key(key.get(), point.data(), point.size()) == 1;
+  return sound ? key : nullptr;  // not sound: a point that is not on its curve
 }
 
 KeyPtr pem_key(Bytes bytes) {
