@@ -130,6 +130,7 @@ models::DatacenterSetup build_setup(const Spec& spec) {
   setup.traffic = spec.traffic;
   setup.tvds = spec.tvds;
   setup.verifiers = spec.verifiers;
+  setup.references = spec.references;
   setup.watches = spec.watches;
   setup.plans = spec.plans;
   setup.authority = spec.authority;

@@ -153,6 +153,9 @@ class Actions {
       case ActionKind::deploy_policy:
         mode({"whole", "quarantine"}, "deploy a policy");
         break;
+      case ActionKind::tamper_file:
+        mode({"write"}, "change a file");
+        break;
       case ActionKind::relabel_vm:
         mode({"refuse", "revoke", "dry_run"}, "relabel a VM");
         break;

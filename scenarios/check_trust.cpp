@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "models/attestation/chain_links.hpp"
 #include "models/attestation/image.hpp"
 #include "scenarios/check.hpp"
 #include "vtpm/device/profiles.hpp"
@@ -61,17 +62,45 @@ void check_images(CheckContext& context) {
   }
 }
 
+void check_classes(CheckContext& context, const std::vector<std::string>& names, const std::string& path) {
+  check_twice(context, names, "class of software", path + ".unmeasured");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (models::measured_class(names[i])) continue;
+    context.findings.error("TVD-101", context.at(fmt::format("{}.unmeasured[{}]", path, i)),
+                           fmt::format("there is no kind of software `{}`.", names[i]),
+                           sim::suggest(names[i], kinds()));
+  }
+}
+
 // What a machine boots must be there, and what is tampered with must be part of it.
 template <class Machine>
 void check_software(CheckContext& context, const Machine& machine, bool is_host, const std::string& path) {
-  check_twice(context, machine.tampered, "component", path + ".tampered");
+  check_classes(context, machine.unmeasured, path);
   if (!machine.image.empty() && !context.refer(context.images, "image", machine.image, path + ".image"))
     return;
-  if (machine.tampered.empty()) return;
-  const auto known = components(context, machine.image, is_host);
-  for (std::size_t i = 0; i < machine.tampered.size(); ++i)
-    check_component(context, machine.image, known, machine.tampered[i],
-                    fmt::format("{}.tampered[{}]", path, i));
+  const auto check = [&](const std::vector<std::string>& names, std::string_view field) {
+    check_twice(context, names, "component", fmt::format("{}.{}", path, field));
+    if (names.empty()) return;
+    const auto known = components(context, machine.image, is_host);
+    for (std::size_t i = 0; i < names.size(); ++i)
+      check_component(context, machine.image, known, names[i], fmt::format("{}.{}[{}]", path, field, i));
+  };
+  check(machine.tampered, "tampered");
+  check(machine.uninstrumented, "uninstrumented");
+  check(machine.read_twice, "read_twice");
+}
+
+// A chain of trust that cannot hold, said before the run: of a host that has a TPM, for else nobody asks it.
+void check_chain(CheckContext& context, const models::HostSetup& host, const std::string& path) {
+  if (!host.tpm) return;
+  const bool loader = std::find(host.uninstrumented.begin(), host.uninstrumented.end(), "boot_loader") ==
+                      host.uninstrumented.end();
+  const bool ima = host.ima || host.granularity == models::BootGranularity::whole;
+  for (const models::ChainLink link : models::missing_links({true, host.static_crtm, loader, ima})) {
+    context.findings.warning("TVD-108", context.at(path),
+                             fmt::format("the chain of trust of host `{}` is broken at {}: it lacks {}.",
+                                         host.name, models::to_text(link), models::describe(link)));
+  }
 }
 
 void check_verifiers(CheckContext& context) {
@@ -236,6 +265,7 @@ void check_trust(CheckContext& context) {
           fmt::format("`{}` has no TPM to launch or to switch off with.", spec.hosts[i].name),
           "set `tpm` too");
     }
+    check_chain(context, spec.hosts[i], path);
     if (!spec.hosts[i].tpm && !spec.hosts[i].tpm_profile.empty()) {
       context.findings.warning("TVD-108", context.at(path + ".tpm_profile"),
                                fmt::format("host `{}` has no TPM to give a profile to.", spec.hosts[i].name),

@@ -1,7 +1,7 @@
 // A JSON value that keeps what a library's usually loses: the order of members, and that a key came twice.
 //
-// parse_json() survives hostile bytes: depth, bytes and number of values are limited, duplicates are findings, bad text is one finding with line
-// and column. to_text() writes one form only, so that its hash means something.
+// parse_json() survives hostile bytes: depth, bytes and number of values are limited, duplicates are findings, bad text is one finding
+// with line and column. to_text() writes one form only, so that its hash means something.
 //
 // Invariant  parse_json(to_text(v)) == v; to_text is the same bytes on every machine.
 // Cost       a vector per array or object; depth at most kMaxDepth.

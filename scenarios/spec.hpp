@@ -1,9 +1,11 @@
 // A scenario as a value: what exists, what happens, for how long. The JSON form is the contract between Python and C++.
 //
-// The form is described in docs/spec.md. read_spec() turns JSON into a Spec and reports every structural problem at once (unknown fields, wrong types, missing units);
-// check_spec() then looks at meaning (names, labels, placement). Nothing runs until both are clean.
+// The form is described in docs/spec.md. read_spec() turns JSON into a Spec and reports every structural problem at once (unknown
+// fields, wrong types, missing units); check_spec() then looks at meaning (names, labels, placement). Nothing runs until both are
+// clean.
 //
-// Invariant  write_spec(read_spec(x)) is canonical: keys in this order, times in ns, defaults spelled out; its SHA-256 is the spec hash.
+// Invariant  write_spec(read_spec(x)) is canonical: keys in this order, times in ns, defaults spelled out; its SHA-256 is the spec
+//            hash.
 // Threads    plain data.
 #pragma once
 
@@ -70,7 +72,8 @@ struct Spec {
   std::vector<models::ImageSetup> images;
   std::vector<models::TrafficSetup> traffic;
   std::vector<models::TvdSetup> tvds;
-  std::vector<std::string> verifiers;  // hosts on which a verifier service runs
+  std::vector<std::string> verifiers;                        // hosts on which a verifier service runs
+  models::References references = models::References::both;  // of host images: what verifiers know of
   std::vector<models::WatchSetup> watches;
   std::vector<models::PlanSetup> plans;
   std::string

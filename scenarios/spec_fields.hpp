@@ -33,6 +33,8 @@ inline constexpr std::array<std::string_view, 2> kLattices{"bell_lapadula", "bib
 inline constexpr std::array<std::string_view, 2> kDecisionPoints{"core", "service"};
 inline constexpr std::array<std::string_view, 3> kWatchModes{"scheduled", "agent", "out_of_band"};
 inline constexpr std::array<std::string_view, 3> kBootPolicies{"good", "missing", "corrupt"};
+inline constexpr std::array<std::string_view, 2> kGranularities{"fine", "whole"};
+inline constexpr std::array<std::string_view, 3> kReferences{"both", "fine", "whole"};
 inline constexpr std::array kHypervisors{
 #define HYPERVISOR(name, title, kloc, kloc_source, call, decide, timing_source) std::string_view(#name),
 #define CAPABILITY(hook, xen, rhype, phyp, l4, vmware, note)
@@ -70,6 +72,13 @@ void fields(Visitor& v, Part& host) {
   v.texts("roots_off", host.roots_off);
   v.text("image", host.image);
   v.texts("tampered", host.tampered);
+  v.texts("uninstrumented", host.uninstrumented);
+  v.texts("read_twice", host.read_twice);
+  v.texts("unmeasured", host.unmeasured);
+  v.choice("granularity", host.granularity, kGranularities);
+  v.flag("static_crtm", host.static_crtm);
+  v.flag("ima", host.ima);
+  v.flag("secure_boot", host.secure_boot);
   v.choice("decision_cache", host.decision_cache, kCacheModes);
   v.count("domain_ids", host.domain_ids);
   v.choice("boot_policy", host.boot_policy, kBootPolicies);
@@ -176,6 +185,10 @@ void fields(Visitor& v, Part& vm) {
   v.text("vif_label", vm.vif_label);
   v.text("image", vm.image);
   v.texts("tampered", vm.tampered);
+  v.texts("uninstrumented", vm.uninstrumented);
+  v.texts("read_twice", vm.read_twice);
+  v.texts("unmeasured", vm.unmeasured);
+  v.flag("signed_files", vm.signed_files);
   v.rate("dirty_rate", vm.dirty_rate);
   v.bytes("working_set", vm.working_set);
   v.text("criticality", vm.criticality);
@@ -248,6 +261,7 @@ void fields(Visitor& v, Part& spec) {
   v.parts("traffic", spec.traffic);
   v.parts("tvds", spec.tvds);
   v.texts("verifiers", spec.verifiers);
+  v.choice("references", spec.references, kReferences);
   v.parts("watches", spec.watches);
   v.parts("plans", spec.plans);
   v.text("authority", spec.authority);

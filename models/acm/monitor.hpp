@@ -1,22 +1,22 @@
 // The reference monitor of one host: every hook of sim/base/hooks.def that a label decides is decided here.
 //
-// It holds the active policy, the host's label, the host's wall and the modes of the controls. check() decides and, for
-// the three life-cycle hooks (vm_start, vm_resume, vm_migrate_in), reserves the VM's place in the wall at that moment:
-// the ticket's commit() makes it a running VM, its end gives the place back. With Control::reservation off the place is
-// only taken at commit(): the check-then-act mistake, kept so that attacks can show it. With Control::rollback off a place is
-// not given back by a ticket that ends without a commit: the leak, kept for the same reason.
+// It holds the active policy, the host's label, the host's wall and the modes of the controls. check() decides and, for the three
+// life-cycle hooks (vm_start, vm_resume, vm_migrate_in), reserves the VM's place in the wall at that moment: the ticket's commit()
+// makes it a running VM, its end gives the place back. With Control::reservation off the place is only taken at commit(): the
+// check-then-act mistake, kept so that attacks can show it. With Control::rollback off a place is not given back by a ticket that ends
+// without a commit: the leak, kept for the same reason.
 //
 //   hook                                   controls asked, in this order
 //   vm_start vm_resume vm_migrate_in       host_authorization, wall
 //   evtchn_* grant_* foreign_map           ste
 //   disk_assign disk_attach                resource_check
-// Then every policy component that was plugged in (models/acm/policy_component.hpp), under control `component`.
-// The first control that refuses decides. Before all of them: a host that came up without its policy refuses everything
-// (boot_policy), and so does one whose kind of hypervisor has no such operation, or has it and asks nobody (capability).
-// Facts that only the caller knows (who owns a device, which bytes lie on a disk) come in as `Fact` and are decided by settle(),
-// so that all refusals have one form.
+// Then every policy component that was plugged in (models/acm/policy_component.hpp), under control `component`. The first control that
+// refuses decides. Before all of them: a host that came up without its policy refuses everything (boot_policy), and so does one whose
+// kind of hypervisor has no such operation, or has it and asks nobody (capability). Facts that only the caller knows (who owns a
+// device, which bytes lie on a disk) come in as `Fact` and are decided by settle(), so that all refusals have one form.
 //
-// Invariant  running VMs == committed tickets not yet stopped; wall == Wall::rebuild(their labels) while `wall` is not off and `rollback` is on.
+// Invariant  running VMs == committed tickets not yet stopped; wall == Wall::rebuild(their labels) while `wall` is not off and
+//            `rollback` is on.
 // Cost       check() allocates nothing up to `expected_vms` VMs on the host; sharing is one AND per 64 types.
 // Threads    const members may run concurrently; check/commit/stop/replace are serialised by the caller (one host, one lock).
 // Leaves out the channels that live under a policy: the caller lists them for plan_update().

@@ -1,5 +1,7 @@
 #include "models/attack/attested.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "models/attack/staging.hpp"
@@ -154,6 +156,12 @@ Action reference_action(ActionKind kind, sim::Duration at, std::string_view imag
 std::string known_of(Datacenter& datacenter, std::string_view vm) {
   const World& world = datacenter.world();
   return std::string(to_text(world.integrity->verifiers().front()->standing(vm, world.engine.now())));
+}
+
+std::string coverage_of(Datacenter& datacenter, std::string_view vm) {
+  const World& world = datacenter.world();
+  const MeasuredMachine& machine = world.integrity->vm(world.domains.find(vm));
+  return fmt::format("{} of {} executions", machine.executed - machine.unlogged.size(), machine.executed);
 }
 
 bool ran_changed_code(Datacenter& datacenter, std::string_view vm) {

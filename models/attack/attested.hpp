@@ -42,6 +42,8 @@ Action reference_action(ActionKind kind, sim::Duration at, std::string_view imag
 AttestedRow last_attestation(const sim::Trace& trace, std::string_view vm);
 // What the verifier holds of the VM when the run ends.
 std::string known_of(Datacenter& datacenter, std::string_view vm);
+// How much of what the VM ran since its boot is in its logs: "20 of 21 executions".
+std::string coverage_of(Datacenter& datacenter, std::string_view vm);
 // How many challenges ended so.
 std::size_t attestations_with(const sim::Trace& trace, std::string_view verdict);
 // The SHA-256 bank's PCR holds zero, as whoever stands beside the machine sees it.

@@ -67,7 +67,7 @@ void AttestationAgent::on_message(const sim::Message& message) {
   }
   if (method != kChallenge) return;
   Challenge* challenge = open(message.data);
-  if (!challenge) return;
+  if (!challenge || !integrity_.halted(host_).empty()) return;
   if (passed_on(*challenge)) return ask_host(*challenge);
   challenge->mode == WatchMode::agent ? hold(*challenge) : take_up(*challenge);
 }
@@ -122,7 +122,10 @@ void AttestationAgent::hand_out(Challenge& challenge) {
   if (lies_) {
     boot = edited(machine, std::move(boot));
     ima = cleaned(machine);
-    if (!ima.empty()) ima.front() = &integrity_.measured_.boot_aggregate(replay(boot, vtpm::HashAlg::sha256));
+    if (!ima.empty()) {
+      ima.front() = &integrity_.measured_.boot_aggregate(replay(boot, vtpm::HashAlg::sha256),
+                                                         machine.image->signed_files());
+    }
   }
   List all = boot;
   all.insert(all.end(), ima.begin(), ima.end());
@@ -136,7 +139,7 @@ void AttestationAgent::hand_out(Challenge& challenge) {
     }
   }
   challenge.own.event_log = event_log_of(boot);
-  challenge.own.ima_log = ima_log_of(boot, ima);
+  challenge.own.ima_log = ima_log_of(boot, ima, machine.image->signed_files());
   send(challenge);
 }
 
@@ -205,7 +208,7 @@ void AttestationAgent::fill_own(Challenge& challenge, QuoteAnswer&& answer) {
   }
   challenge.own.quote = std::move(answer);
   challenge.own.event_log = event_log_of(boot);
-  challenge.own.ima_log = ima_log_of(boot, ima);
+  challenge.own.ima_log = ima_log_of(boot, ima, machine.image->signed_files());
   if (machine.enrolled.empty()) machine.enrolled = integrity_.chips_.attestation_key(machine.chip);
   challenge.own.key = machine.enrolled;
   if (!integrity_.identities_) return;
@@ -237,6 +240,8 @@ void AttestationAgent::host_quoted(std::uint64_t id, QuoteAnswer& answer) {
   MachineEvidence& evidence = challenge->about_vm ? challenge->host_evidence : challenge->own;
   evidence.quote = std::move(answer);
   evidence.event_log = event_log_of(host.boot_log);
+  if (!host.ima_log.empty())
+    evidence.ima_log = ima_log_of(host.boot_log, host.ima_log, host.image->signed_files());
   evidence.key = host.enrolled;
   if (integrity_.identities_) {
     evidence.key = integrity_.chips_.attestation_key(host.chip);

@@ -67,16 +67,16 @@ std::string Integrity::measure_host(sim::HostId host, std::string_view text, std
                                     std::uint64_t correlation) {
   if (!tpm(host)) return std::string(kNoTpm);
   warn_of_bus(host, "a measurement passes");
-  asked_of_[correlation] = host.value;
+  asked_of_[correlation] = {host.value, "measured"};
   tpm(host)->measure({"measure", false}, extend_with(pcr, text),
-                     ChipDone<TpmOutcome>::to<&Integrity::on_measured>(*this, correlation));
+                     ChipDone<TpmOutcome>::to<&Integrity::on_done>(*this, correlation));
   return {};
 }
 
-void Integrity::on_measured(std::uint64_t correlation, TpmOutcome& outcome) {
-  const auto asked = asked_of_.extract(correlation);
-  if (outcome.ok()) return world_.ended(correlation, End::done, "measured");
-  if (outcome.forged()) world_.incident("tpm_bus", machines_[asked.mapped()].name, said(outcome));
+void Integrity::on_done(std::uint64_t correlation, TpmOutcome& outcome) {
+  const AskedOf asked = asked_of_.extract(correlation).mapped();
+  if (outcome.ok()) return world_.ended(correlation, End::done, asked.done);
+  if (outcome.forged()) world_.incident("tpm_bus", machines_[asked.host].name, said(outcome));
   world_.ended(correlation, End::refused, said(outcome));
 }
 
@@ -85,32 +85,24 @@ std::string Integrity::seal_secret(sim::HostId host, std::string_view text, std:
   if (text.empty() || text.size() > kLongestSecret)
     return fmt::format("a sealed secret has 1 to {} bytes", kLongestSecret);
   warn_of_bus(host, "a secret passes");
-  asked_of_[correlation] = host.value;
+  asked_of_[correlation] = {host.value, "sealed"};
   tpm(host)->seal({"storage", false}, {text.begin(), text.end()},
-                  ChipDone<TpmOutcome>::to<&Integrity::on_sealed>(*this, correlation));
+                  ChipDone<TpmOutcome>::to<&Integrity::on_done>(*this, correlation));
   return {};
-}
-
-void Integrity::on_sealed(std::uint64_t correlation, TpmOutcome& outcome) {
-  const auto asked = asked_of_.extract(correlation);
-  if (outcome.ok()) return world_.ended(correlation, End::done, "sealed");
-  if (outcome.forged()) world_.incident("tpm_bus", machines_[asked.mapped()].name, said(outcome));
-  world_.ended(correlation, End::refused, said(outcome));
 }
 
 std::string Integrity::unseal_secret(sim::HostId host, std::uint64_t correlation) {
   if (!tpm(host)) return std::string(kNoTpm);
   if (!tpm(host)->holds_secret()) return "nothing was sealed there";
   warn_of_bus(host, "a secret passes");
-  asked_of_[correlation] = host.value;
+  asked_of_[correlation] = {host.value, {}};
   tpm(host)->unseal({"storage", false},
                     ChipDone<TpmOutcome>::to<&Integrity::on_unsealed>(*this, correlation));
   return {};
 }
 
 void Integrity::on_unsealed(std::uint64_t correlation, TpmOutcome& outcome) {
-  const auto asked = asked_of_.extract(correlation);
-  const MeasuredMachine& host = machines_[asked.mapped()];
+  const MeasuredMachine& host = machines_[asked_of_.extract(correlation).mapped().host];
   if (!outcome.ok()) {
     if (outcome.forged()) world_.incident("tpm_bus", host.name, said(outcome));
     return world_.ended(correlation, End::refused, said(outcome));
@@ -155,10 +147,15 @@ std::string Integrity::reset_tpm(sim::HostId host) {
       if (at < machine.image->size()) item = &machine.image->of(at, false);
     }
   };
-  unchanged(machine.boot_log);
-  unchanged(machine.launch_log);
+  for (auto* log : {&machine.boot_log, &machine.ima_log, &machine.launch_log}) unchanged(*log);
+  if (!machine.ima_log.empty()) {
+    machine.ima_log.front() = &measured_.boot_aggregate(replay(machine.boot_log, vtpm::HashAlg::sha256),
+                                                        machine.image->signed_files());
+  }
   std::vector<PcrExtend> extends;
-  for (const Measured* item : machine.boot_log) extends.push_back(extend_of(*item));
+  for (const auto* log : {&machine.boot_log, &machine.ima_log}) {
+    for (const Measured* item : *log) extends.push_back(extend_of(*item));
+  }
   chips_.boot(machine.chip, std::move(extends));
   return {};
 }

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "models/attestation/collision.hpp"
+#include "models/attestation/platform_roles.hpp"
 #include "sim/base/random.hpp"
 #include "vtpm/evidence/event_log_writer.hpp"
 
@@ -123,6 +125,27 @@ std::string tampered_bytes(const SoftwareImage& image, const Component& componen
   return bytes;
 }
 
+std::size_t first_loaded(const SoftwareImage& image) noexcept {
+  std::size_t at = 0;
+  while (at < image.software.size() && !image.software[at].file() &&
+         (image.software[at].kind == MeasuredClass::boot_process ||
+          image.software[at].kind == MeasuredClass::configuration))
+    ++at;
+  return at;
+}
+
+SoftwareImage seen_whole(const SoftwareImage& image) {
+  SoftwareImage seen = image;
+  std::stable_partition(seen.software.begin(), seen.software.end(),
+                        [](const Component& row) { return !row.file(); });
+  const auto first = seen.software.begin() + static_cast<std::ptrdiff_t>(first_loaded(seen));
+  Component all{std::string(kBootImage), MeasuredClass::kernel, {}};
+  for (auto part = first; part != seen.software.end(); ++part) all.content += bytes_of(image, *part);
+  seen.software.erase(first, seen.software.end());
+  seen.software.push_back(std::move(all));
+  return seen;
+}
+
 SoftwareImage builtin_host_image(std::string_view policy) {
   const SoftwareImage guest = builtin_guest_image();
   SoftwareImage image{"xen-host", {}};
@@ -134,6 +157,10 @@ SoftwareImage builtin_host_image(std::string_view policy) {
   for (const std::string_view name : {"dom0_kernel", "dom0_initrd", "toolstack"})
     image.software.push_back(stage(name));
   image.software.push_back(stage("virtual_firmware", bytes_of(guest, guest.software.front())));
+  for (const PlatformRole& role : platform_roles()) {
+    if (role.component.front() == '/')
+      image.software.push_back({std::string(role.component), MeasuredClass::program, {}});
+  }
   return image;
 }
 
@@ -154,6 +181,8 @@ SoftwareImage builtin_guest_image() {
   file("/usr/sbin/sshd", MeasuredClass::program);
   file("/etc/nginx/nginx.conf", MeasuredClass::configuration);
   file("/usr/sbin/nginx", MeasuredClass::program);
+  file("/bin/sh", MeasuredClass::program);
+  file("/etc/cron.daily/logrotate", MeasuredClass::script);
   file("/var/lib/nginx/sites.db", MeasuredClass::structured_data);
   return image;
 }

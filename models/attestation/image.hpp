@@ -1,8 +1,8 @@
 // What a host or a VM boots and runs: boot stages in order of execution, then files.
 //
-// A component whose name begins with `/` is a file, which IMA measures into PCR 10 before it is used; any other is a boot stage,
-// which the stage before it measures. Where a stage is measured stands in boot_stages.def; a stage of another name goes by its class: 4 for boot
-// process, 5 for configuration, 8 for a kernel, 9 for other code, 11 for data; the first one of an image, its CRTM, always into 0.
+// A component whose name begins with `/` is a file, which IMA measures into PCR 10 before it is used; any other is a boot stage, which
+// the stage before it measures. Where a stage is measured stands in boot_stages.def; a stage of another name goes by its class: 4 for
+// boot process, 5 for configuration, 8 for a kernel, 9 for other code, 11 for data; the first one of an image, its CRTM, always into 0.
 // Bytes are made from the names of image and component unless the component brings its own; tampering flips one bit of one byte.
 //
 // Invariant  the same names give the same bytes in every run.
@@ -44,6 +44,7 @@ struct Component {
 struct SoftwareImage {
   std::string name;
   std::vector<Component> software;
+  bool signed_files = false;  // they carry their publisher's signatures
 
   const Component* find(std::string_view component) const noexcept;
 };
@@ -60,7 +61,13 @@ StagePlace place_of(const SoftwareImage& image, std::size_t stage);
 std::string bytes_of(const SoftwareImage& image, const Component& component);
 std::string tampered_bytes(const SoftwareImage& image, const Component& component);
 
-// A Xen host: CRTM, firmware, boot loader, hypervisor, policy, control domain, and the firmware that it gives to its VMs.
+// The first boot stage that the boot loader starts; size() when there is none.
+std::size_t first_loaded(const SoftwareImage& image) noexcept;
+// The image as a loader sees it that measures all that it starts as one: the stages up to it, then `boot_image`.
+inline constexpr std::string_view kBootImage = "boot_image";
+SoftwareImage seen_whole(const SoftwareImage& image);
+
+// A Xen host: CRTM, firmware, boot loader, hypervisor, policy, control domain with its services, and the firmware that it gives to VMs.
 // `policy` is what the policy's stage consists of: the bytes that the boot services read.
 SoftwareImage builtin_host_image(std::string_view policy);
 // A web server: virtual CRTM and BIOS, boot loader, kernel, then files of every class.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/base/error.hpp"
 
 namespace tvdsim::models {
@@ -30,6 +32,15 @@ std::vector<bool> places(const PreparedImage& image, const std::vector<std::stri
   return marked;
 }
 
+// Its digest is in no log, but the boot image that it is part of was measured with these bytes.
+bool covered_whole(const MeasuredMachine& machine, std::size_t component) {
+  if (machine.granularity != BootGranularity::whole || component < machine.image->first_loaded())
+    return false;
+  const bool measured = std::any_of(machine.boot_log.begin(), machine.boot_log.end(),
+                                    [](const Measured* item) { return item->name == kBootImage; });
+  return measured && &machine.now(component) == &machine.first_read(component);
+}
+
 }  // namespace
 
 Integrity::Integrity(sim::Engine& engine, Truth& truth, sim::MessageBus& bus, Chips& chips,
@@ -41,9 +52,6 @@ Integrity::Integrity(sim::Engine& engine, Truth& truth, sim::MessageBus& bus, Ch
       setup_(setup),
       references_(engine, setup_.references),
       chips_(chips) {
-  // What the kernel would measure is not measured, and nobody expects it to be.
-  if (setup_.controls[sim::Control::measurement] == sim::ControlMode::off)
-    setup_.measured.reset(static_cast<std::size_t>(MeasuredClass::program));
   stage_kind_ = engine.kind("integrity.stage", sim::Handler::to<&Integrity::on_stage>(*this));
   run_kind_ = engine.kind("integrity.run", sim::Handler::to<&Integrity::on_run>(*this));
 }
@@ -58,6 +66,15 @@ MeasuredMachine Integrity::make(const Boot& from, bool is_vm) {
   sim::Findings findings;
   machine.tampered = places(*from.image, from.tampered, from.name, findings);
   machine.uninstrumented = places(*from.image, from.uninstrumented, from.name, findings);
+  machine.swapped = places(*from.image, from.read_twice, from.name, findings);
+  machine.measured = from.measured;
+  // What the kernel would measure is not measured, and nobody expects it to be.
+  if (setup_.controls[sim::Control::measurement] == sim::ControlMode::off)
+    machine.measured.reset(static_cast<std::size_t>(MeasuredClass::program));
+  machine.granularity = from.granularity;
+  machine.static_crtm = from.static_crtm;
+  machine.ima = from.ima;
+  machine.secure_boot = from.secure_boot;
   findings.throw_if_any();
   return machine;
 }
@@ -66,6 +83,7 @@ void Integrity::add_host(const Boot& from, bool tpm, ChipLatency latency) {
   TVDSIM_ASSERT(machines_.size() == hosts_, "hosts are added before VMs");
   machines_.push_back(make(from, false));
   machines_.back().launches = tpm && from.launches;
+  if (tpm) machines_.back().extend = latency.command;
   const sim::HostId host{static_cast<std::uint32_t>(hosts_++)};
   tpms_.emplace_back();
   if (tpm) {
@@ -77,13 +95,14 @@ void Integrity::add_host(const Boot& from, bool tpm, ChipLatency latency) {
   }
   machine_vm_.push_back(sim::VmId::none());
   agents_.push_back(std::make_unique<AttestationAgent>(*this, host, "attest@" + from.name));
-  if (tpm) boot(host.value);
+  if (tpm || from.secure_boot) boot(host.value);
 }
 
-void Integrity::add_vm(sim::VmId vm, const Boot& from) {
+void Integrity::add_vm(sim::VmId vm, const Boot& from, sim::Duration extend) {
   if (vm_machine_.size() <= vm.value) vm_machine_.resize(vm.value + 1, kNoMachine);
   vm_machine_[vm.value] = static_cast<std::uint32_t>(machines_.size());
   machines_.push_back(make(from, true));
+  machines_.back().extend = extend;
   machine_vm_.push_back(vm);
 }
 
@@ -103,9 +122,28 @@ const PreparedImage& Integrity::prepare(SoftwareImage image, std::string_view va
   return *prepared;
 }
 
-void Integrity::vouch(const SoftwareImage& image) { references_.vouch(image); }
+void Integrity::vouch(const SoftwareImage& image, bool of_host) {
+  if (!of_host || setup_.forms != References::whole) references_.vouch(image);
+  if (of_host && setup_.forms != References::fine) references_.vouch(seen_whole(image));
+}
 
 sim::Time Integrity::ready(sim::HostId host) const { return machines_.at(host.value).ready; }
+
+std::string Integrity::halted(sim::HostId host) const {
+  const MeasuredMachine& machine = machines_.at(host.value);
+  if (machine.halted == SIZE_MAX || engine_.now() < machine.ready) return {};
+  return fmt::format("{} has halted: its publisher did not sign `{}`", machine.name,
+                     machine.image->component(machine.halted).name);
+}
+
+std::vector<ChainLink> Integrity::missing_links(sim::HostId host) const {
+  const MeasuredMachine& machine = machines_.at(host.value);
+  const std::size_t loader = machine.image->find("boot_loader");
+  return models::missing_links(
+      {machine.chip.exists(), machine.static_crtm,
+       loader < machine.image->size() && !MeasuredMachine::marked(machine.uninstrumented, loader),
+       machine.ima || machine.granularity == BootGranularity::whole});
+}
 
 void Integrity::boot_vm(sim::VmId vm, ChipId chip) {
   MeasuredMachine& machine = machines_.at(machine_of(vm));
@@ -139,8 +177,15 @@ void Integrity::note(const MeasuredMachine& machine, const Measured& item) {
                                        .digest = trace.text(item.hex)});
 }
 
-void Integrity::executes(const MeasuredMachine& machine, std::size_t component) {
+void Integrity::executes(MeasuredMachine& machine, std::size_t component) {
   const Measured& ran = machine.now(component);
+  ++machine.executed;
+  const auto in = [&](const std::vector<const Measured*>& log) {
+    return std::find(log.begin(), log.end(), &ran) != log.end();
+  };
+  if (!in(machine.ima_log) && !in(machine.boot_log) && !in(machine.unlogged) &&
+      !covered_whole(machine, component))
+    machine.unlogged.push_back(&ran);
   truth_.executed(engine_.now(), machine.name, ran.name, ran.hex);
   if (&ran == &machine.image->of(component, false)) return;
   truth_.compromised(engine_.now(), machine.name, fmt::format("it ran a changed {}", ran.name));

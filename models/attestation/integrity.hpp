@@ -7,7 +7,7 @@
 // Invariant  no code of a measured class runs before its digest is in the log and in the PCR, unless `measurement` is off.
 // Cost       a boot is one visit to the TPM and one event per component; see SPECIFICATION.md for the whole.
 // Threads    the engine's.
-// Leaves out run-time attacks that change no file, IMA signatures (models/CAVEATS.md#attestation).
+// Leaves out run-time attacks that change no file (models/CAVEATS.md#attestation).
 // Source     seed 002 sections 2.2.1 and 2.2.2; Sailer et al., USENIX Security 2004; Berger et al., USENIX Security 2006.
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "models/attestation/agent.hpp"
+#include "models/attestation/chain_links.hpp"
 #include "models/attestation/enrolment.hpp"
 #include "models/attestation/identities.hpp"
 #include "models/attestation/integrity_world.hpp"
@@ -36,9 +37,9 @@ namespace tvdsim::models {
 
 struct IntegritySetup {
   sim::ControlModes controls;
-  std::bitset<kMeasuredClasses> measured = std::bitset<kMeasuredClasses>().set();
-  sim::Duration hash{50'000};       // of one component: 4 KiB at the 80 MB/s of the time
-  sim::Duration extend{1'000'000};  // by which execution waits for the TPM
+  References forms = References::both;  // of host images: what there are reference values for
+  // A kernel's look at a file that did not change; at one that did; and what each 4 KiB of that takes.
+  sim::Duration hit{80}, rehash{2'560}, hash{50'000};
   VerifierSetup verifier;
   ReferenceSetup references;
   // The share that one VM has of its host's TPM: a question per interval, and this many at once.
@@ -57,13 +58,17 @@ class Integrity {
   struct Boot {
     std::string name;
     const PreparedImage* image = nullptr;
-    std::vector<std::string> tampered, uninstrumented;  // components by name
-    bool launches = false;                              // a host's: its hypervisor is launched late
-    std::vector<RootOfTrust> roots_off;                 // a host's: what its TPM service does not offer
+    std::vector<std::string> tampered, uninstrumented, read_twice;  // components by name
+    std::bitset<kMeasuredClasses> measured = std::bitset<kMeasuredClasses>().set();
+    BootGranularity granularity = BootGranularity::fine;
+    bool static_crtm = true, ima = true, secure_boot = false;
+    bool launches = false;               // a host's: its hypervisor is launched late
+    std::vector<RootOfTrust> roots_off;  // a host's: what its TPM service does not offer
   };
   // Hosts in the order of their HostIds, all of them. Kept from then on; boots at once.
   void add_host(const Boot& boot, bool tpm, ChipLatency latency);
-  void add_vm(sim::VmId vm, const Boot& boot);
+  // extend: what its vTPM takes for one.
+  void add_vm(sim::VmId vm, const Boot& boot, sim::Duration extend);
   bool knows(sim::VmId vm) const noexcept;
   std::uint32_t machine_number(sim::VmId vm) const { return machine_of(vm); }
   void add_verifier(const std::string& host);
@@ -85,12 +90,16 @@ class Integrity {
   // Roots, authorities, revocation lists and every machine's certificates: file names and PEM texts. Empty without an authority.
   std::vector<std::pair<std::string, std::string>> certificates();
 
-  // Images are prepared once; vouch(): its components are known to be good.
+  // Images are prepared once; vouch(): its components are known to be good, a host's in the forms that are asked for.
   const PreparedImage& prepare(SoftwareImage image, std::string_view variant = {});
-  void vouch(const SoftwareImage& image);
+  void vouch(const SoftwareImage& image, bool of_host);
   ReferenceDesk& references() noexcept { return references_; }
 
   sim::Time ready(sim::HostId host) const;  // when its boot is over
+  // At which boot stage secure boot ended the host's boot, in a sentence; "" when it runs.
+  std::string halted(sim::HostId host) const;
+  // The links that its chain of trust lacks by its set-up.
+  std::vector<ChainLink> missing_links(sim::HostId host) const;
   // The VM starts over, with this vTPM (none: it has none).
   void boot_vm(sim::VmId vm, ChipId chip);
   // It was moved: its instance is another one now.
@@ -98,8 +107,9 @@ class Integrity {
 
   // Actions upon a running VM. Both end in IntegrityWorld::executed(); "" or why not.
   std::string run_program(sim::VmId vm, std::string_view path, std::uint64_t correlation);
+  // run: executes it at once; else it is only written.
   std::string tamper_file(sim::VmId vm, std::string_view path, std::string_view content,
-                          std::uint64_t correlation);
+                          std::uint64_t correlation, bool run = true);
   std::string lie(sim::VmId vm, std::string_view mode);
   // Its agent is one that keeps its first quote, to have it when it will lie.
   void keep_quotes(sim::VmId vm);
@@ -136,15 +146,26 @@ class Integrity {
     std::uint32_t machine = 0, boots = 0;
     std::size_t component = 0;
     std::uint64_t correlation = 0;
+    const Measured* measured = nullptr;  // what was looked at; null: nothing was
+    sim::Duration hook{};                // what the kernel's look at it takes, the TPM aside
   };
 
   MeasuredMachine make(const Boot& boot, bool is_vm);
   void boot(std::uint32_t machine);
   void plan(MeasuredMachine& machine, std::vector<PcrExtend>& extends);
+  void plan_stages(MeasuredMachine& machine);
+  void plan_files(MeasuredMachine& machine);
+  bool may_start(MeasuredMachine& machine, std::size_t stage);
+  const Measured& read_to_measure(const MeasuredMachine& machine, std::size_t stage) const;
+  sim::Duration hook_of(const Measured& item) const;
+  sim::Duration stage_time(const MeasuredMachine& machine, std::size_t component) const;
   void on_stage(const sim::Event& event);
   void on_run(const sim::Event& event);
   void note(const MeasuredMachine& machine, const Measured& item);
-  void executes(const MeasuredMachine& machine, std::size_t component);
+  void executes(MeasuredMachine& machine, std::size_t component);
+  void look_at(std::uint64_t pending);
+  void record(MeasuredMachine& machine, const Measured& item, ChipDone<Extended> done);
+  bool changed_since(const Pending& pending) const;
   // IMA: the entry that must be made before this component is used, or null.
   const Measured* to_measure(const MeasuredMachine& machine, std::size_t component) const;
   void launch_at(std::uint32_t machine, ChipDone<Extended> done);
@@ -152,8 +173,7 @@ class Integrity {
   std::string statement_of(sim::HostId host) const;
   void warn_of_bus(sim::HostId host, std::string_view what);
   void on_launched(std::uint64_t correlation, Extended& end);
-  void on_measured(std::uint64_t correlation, TpmOutcome& outcome);
-  void on_sealed(std::uint64_t correlation, TpmOutcome& outcome);
+  void on_done(std::uint64_t correlation, TpmOutcome& outcome);
   void on_unsealed(std::uint64_t correlation, TpmOutcome& outcome);
   void on_commanded(std::uint64_t correlation, std::vector<std::uint8_t>& response);
   void extend_done(std::uint64_t pending, Extended& nothing);
@@ -179,9 +199,13 @@ class Integrity {
   std::size_t hosts_ = 0;
   std::vector<std::unique_ptr<TpmService>> tpms_;  // by host; null: it has none
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::unique_ptr<ScratchAttestation>> scratches_;
-  std::map<std::uint64_t, std::uint32_t> asked_of_;  // host, by the correlation of a command to its TPM
-  std::vector<std::uint32_t> vm_machine_;            // by VmId; kNoMachine: none
-  std::vector<sim::VmId> machine_vm_;                // by machine, of VMs
+  struct AskedOf {
+    std::uint32_t host = 0;
+    std::string_view done;  // what is said when it was
+  };
+  std::map<std::uint64_t, AskedOf> asked_of_;  // by the correlation of a command to a host's TPM
+  std::vector<std::uint32_t> vm_machine_;      // by VmId; kNoMachine: none
+  std::vector<sim::VmId> machine_vm_;          // by machine, of VMs
   std::map<std::uint64_t, Pending> pending_;
   std::uint64_t next_pending_ = 0;
   sim::EventKind stage_kind_ = 0, run_kind_ = 0;

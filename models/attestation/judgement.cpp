@@ -4,6 +4,7 @@
 #include "models/attestation/integrity.hpp"
 #include "models/attestation/protocol.hpp"
 #include "models/attestation/verifier.hpp"
+#include "vtpm/evidence/publisher_key.hpp"
 #include "vtpm/evidence/quote.hpp"
 
 namespace tvdsim::models {
@@ -28,7 +29,7 @@ vtpm::Checks checks_under(const sim::ControlModes& modes, bool monitored) {
   for (const auto check : {AppraisalCheck::event_log, AppraisalCheck::ima_log, AppraisalCheck::boot_aggregate,
                            AppraisalCheck::ima_entry})
     checks.set(check, on(sim::Control::log_replay));
-  checks.set(AppraisalCheck::chain, on(sim::Control::reference_values));
+  checks.set(AppraisalCheck::chain, on(sim::Control::reference_values) && on(sim::Control::complete_chain));
   for (const auto check : {AppraisalCheck::violation, AppraisalCheck::reference})
     checks.set(check, measured && on(sim::Control::reference_values));
   return checks;
@@ -42,14 +43,18 @@ std::optional<vtpm::HashAlg> look_up_in(const sim::ControlModes& modes, bool mon
 }
 
 vtpm::Expectations expectations_of(const MeasuredMachine& machine, std::span<const std::uint8_t> key,
-                                   const std::bitset<kMeasuredClasses>& measured) {
+                                   bool complete_chain) {
   vtpm::Expectations expect;
   if (!key.empty()) expect.key = vtpm::PublicKey::parse(key);
   for (const vtpm::HashAlg bank : kBanks) expect.selection.push_back({bank, kQuotedPcrs, 3});
-  expect.ima_log = machine.is_vm;
-  for (std::size_t i = 0; i < machine.image->stages(); ++i)
-    if (measured.test(static_cast<std::size_t>(machine.image->component(i).kind)))
-      expect.chain.push_back(machine.image->component(i).name);
+  const bool whole = machine.granularity == BootGranularity::whole;
+  expect.ima_log = machine.is_vm || (!whole && complete_chain);
+  const PreparedImage& image = *machine.image;
+  for (std::size_t i = 0; i < (whole ? image.first_loaded() : image.stages()); ++i)
+    if (machine.measured.test(static_cast<std::size_t>(image.component(i).kind)))
+      expect.chain.push_back(image.component(i).name);
+  if (whole) expect.chain.emplace_back(kBootImage);
+  if (image.signed_files()) expect.file_signers = {vtpm::PublisherKey::of(kPublisher).public_key()};
   return expect;
 }
 
@@ -89,6 +94,14 @@ std::string virtual_firmware(const std::vector<std::uint8_t>& log) {
 
 }  // namespace
 
+bool Verifier::asks_for_chain(bool monitored) const {
+  const auto heeded = [&](sim::Control control) {
+    const sim::ControlMode mode = integrity_.setup_.controls[control];
+    return mode == sim::ControlMode::on || (monitored && mode == sim::ControlMode::monitor);
+  };
+  return heeded(sim::Control::complete_chain) && heeded(sim::Control::reference_values);
+}
+
 Tracking::Result Verifier::appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
                                     std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
                                     bool monitored) const {
@@ -108,7 +121,7 @@ Tracking::Result Verifier::appraise(const MeasuredMachine& machine, const Machin
          {AppraisalCheck::quote, AppraisalCheck::key, AppraisalCheck::signature, AppraisalCheck::nonce})
       checks.set(check, false);
   }
-  vtpm::Expectations expect = expectations_of(machine, key, integrity_.setup_.measured);
+  vtpm::Expectations expect = expectations_of(machine, key, asks_for_chain(monitored));
   expect.look_up_in = look_up_in(integrity_.setup_.controls, monitored);
   return tracking_->appraise(static_cast<std::uint32_t>(&machine - integrity_.machines_.data()), shown, nonce,
                              expect, integrity_.references_.lookup(heeds), checks);
@@ -141,7 +154,7 @@ Verifier::Outcome Verifier::judge_machine(const MeasuredMachine& machine, std::s
     outcome.expected = strict.expected;
     outcome.got = strict.got;
   }
-  return outcome;
+  return machine.is_vm ? outcome : global_check(machine, evidence, std::move(outcome));
 }
 
 Verifier::Outcome Verifier::judge(const Challenge& challenge) const {
@@ -271,7 +284,9 @@ Verifier::Outcome Verifier::with_host(const Challenge& challenge, Outcome own, K
   // The VM's chain begins where the host's ends: with the very firmware that the host measured.
   const std::string measured = virtual_firmware(challenge.host_evidence.event_log);
   const std::string begun = digest_of_first(challenge.own.event_log);
-  if (measured == begun || measured.empty()) return own;
+  const bool shown = integrity_.machines_[challenge.machine].measured.test(
+      static_cast<std::size_t>(MeasuredClass::boot_process));
+  if (measured == begun || measured.empty() || !shown) return own;
   own.verdict = AttestationVerdict::untrusted;
   own.reason = "virtual_crtm";
   own.detail = fmt::format("its chain begins with another firmware than the one that {} measured", host.name);

@@ -31,18 +31,22 @@ struct Measured {
   MeasuredClass kind{};
   std::uint32_t pcr = 0, event_type = 0;
   bool violation = false;  // nothing is known of the file's bytes: it could change meanwhile
+  std::uint64_t size = 0;  // of the bytes
   vtpm::Digest sha256;     // of the bytes
   std::string hex;         // the same, for people
   std::vector<vtpm::LogDigest>
-      extends;  // what goes into the PCR, one per bank; of a boot stage: of its bytes
+      extends;                          // what goes into the PCR, one per bank; of a boot stage: of its bytes
+  std::vector<std::uint8_t> signature;  // of a file: what its attribute security.ima holds
 };
 
 class MeasuredStore {
  public:
   const Measured& stage(const Component& component, const StagePlace& place, std::string_view bytes);
-  const Measured& file(const Component& component, std::string_view bytes);
-  const Measured& violation(const Component& component);
-  const Measured& boot_aggregate(const vtpm::PcrBank& boot);
+  // A signature makes it an entry of an ima-sig log; with_signatures: in such a log all entries have a place for one.
+  const Measured& file(const Component& component, std::string_view bytes, bool with_signatures = false,
+                       std::vector<std::uint8_t> signature = {});
+  const Measured& violation(const Component& component, bool with_signatures = false);
+  const Measured& boot_aggregate(const vtpm::PcrBank& boot, bool with_signatures = false);
   std::size_t size() const noexcept { return items_.size(); }
 
  private:
@@ -57,6 +61,6 @@ vtpm::PcrBank replay(const std::vector<const Measured*>& list, vtpm::HashAlg ban
 // The logs that a machine shows of them: a crypto-agile event log; an IMA log in binary form.
 std::vector<std::uint8_t> event_log_of(const std::vector<const Measured*>& boot);
 std::vector<std::uint8_t> ima_log_of(const std::vector<const Measured*>& boot,
-                                     const std::vector<const Measured*>& files);
+                                     const std::vector<const Measured*>& files, bool with_signatures = false);
 
 }  // namespace tvdsim::models

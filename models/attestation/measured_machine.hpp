@@ -6,11 +6,13 @@
 #pragma once
 
 #include <bitset>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "models/attestation/chips.hpp"
+#include "models/attestation/granularity.hpp"
 #include "models/attestation/lies.hpp"
 #include "models/attestation/prepared_image.hpp"
 
@@ -20,10 +22,21 @@ struct MeasuredMachine {
   std::string name;
   bool is_vm = false;
   const PreparedImage* image = nullptr;
-  std::vector<bool> tampered;        // by component
+  std::vector<bool> tampered;        // by component: of what runs
+  std::vector<bool> swapped;         // by component: only after it was read to be measured
   std::vector<bool> uninstrumented;  // by component: starts the next stage without measuring it
-  ChipId chip;                       // none: it has no TPM
+  std::bitset<kMeasuredClasses> measured =
+      std::bitset<kMeasuredClasses>().set();  // classes; the others are passed over
+  BootGranularity granularity = BootGranularity::fine;
+  bool static_crtm = true, ima = true, secure_boot = false;
+  sim::Duration extend{};  // by which execution waits for the TPM
+  ChipId chip;             // none: it has no TPM
   std::vector<const Measured*> boot_log, ima_log;
+  std::vector<const Measured*>
+      planned;                    // by component: the boot's entry that is made before it runs, or null
+  std::size_t halted = SIZE_MAX;  // the component at which secure boot ended the boot
+  std::size_t executed = 0;       // pieces of code that ran since the boot, and …
+  std::vector<const Measured*> unlogged;  // … those whose digest was in no log when they did
   std::vector<const Measured*>
       current;  // by component: what is there now, if something changed it since the boot
   std::vector<const Measured*> cached;      // by component: what IMA measured last
@@ -42,8 +55,15 @@ struct MeasuredMachine {
 
   const Measured& now(std::size_t component) const {
     if (component < current.size() && current[component]) return *current[component];
-    return image->of(component, component < tampered.size() && tampered[component]);
+    return image->of(component, marked(tampered, component) || marked(swapped, component));
   }
+  // What is there when it is read for the first time.
+  const Measured& first_read(std::size_t component) const {
+    return marked(swapped, component) ? image->of(component, marked(tampered, component)) : now(component);
+  }
+  // Whether its kernel measures files.
+  bool measures_files() const noexcept { return ima && granularity == BootGranularity::fine; }
+  static bool marked(const std::vector<bool>& list, std::size_t at) { return at < list.size() && list[at]; }
 };
 
 }  // namespace tvdsim::models

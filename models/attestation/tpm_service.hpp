@@ -1,9 +1,9 @@
 // The Crypto & TPM service of one host: the one way to its TPM, and what the TPM offers as three roots of trust.
 //
 // Root of trust for measurement (what changes PCRs), for storage (what keeps secrets and keys), for reporting (what signs for the
-// platform): each can be switched off, and with it its commands and no others (models/attestation/roots_of_trust.def). Services of the control
-// domain ask here; their commands are passed on in the order in which they came, and a row of `tpm_commands` says who asked what,
-// when it was its turn and how it ended. A guest has no way to the chip: it is refused (control `tpm_service`).
+// platform): each can be switched off, and with it its commands and no others (models/attestation/roots_of_trust.def). Services of the
+// control domain ask here; their commands are passed on in the order in which they came, and a row of `tpm_commands` says who asked
+// what, when it was its turn and how it ended. A guest has no way to the chip: it is refused (control `tpm_service`).
 //
 //   service.extend("audit", extend, done);
 //   service.enable(RootOfTrust::storage, false);              // sealing and unsealing end with TPM_RC_COMMAND_CODE

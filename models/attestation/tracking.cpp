@@ -33,7 +33,8 @@ Tracking::Result Tracking::appraise(std::uint32_t machine, const vtpm::Evidence&
                                     const vtpm::ReferenceLookup& references, const vtpm::Checks& checks) {
   Result result;
   result.resets = resets_of(evidence);
-  if (!every_check(checks)) {
+  // Increments go by digests alone: a file whose signature does not hold would pass for the good one that it was.
+  if (!every_check(checks) || !expectations.file_signers.empty()) {
     result.appraisal = vtpm::appraise(evidence, nonce, expectations, &references, checks);
     return result;
   }

@@ -1,7 +1,8 @@
 // What a verifier remembers of each TPM that it has trusted: so much that the next time only new log entries are read.
 //
-// The machine sends its logs; of the IMA log, what was believed before is not looked at again, as long as the TPM's counters say that it
-// is the same boot, its clock went on, the key is the same, and nothing that is known of any digest has changed since. Else everything is appraised anew.
+// The machine sends its logs; of the IMA log, what was believed before is not looked at again, as long as the TPM's counters say that
+// it is the same boot, its clock went on, the key is the same, and nothing that is known of any digest has changed since. Else
+// everything is appraised anew; so is, each time, a machine whose files are judged by their signatures.
 //
 // Invariant  trusted exactly when the whole evidence would be; a TPM whose counters or clock went back is refused (`continuity`).
 // Cost       as appraise_increment(); kMostBytes per machine at most.

@@ -1,16 +1,18 @@
 // A verifier service, verifier@<host>: it asks machines what they run, with a fresh nonce each time, and judges their evidence.
 //
 // Machines that it watches it hears of again and again (models/attestation/schedule.hpp); hosts ask it about each other
-// (models/attestation/admission.hpp). Evidence is judged one after the other, in the order in which it came. A VM is trusted when its vTPM's quote and its host's quote
-// both hold and the host's names this challenge and this vTPM; without its host's it is `incomplete`. No evidence within the wait is
-// `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust. Of who was trusted before, only what the
-// log has grown by is read (models/attestation/tracking.hpp).
+// (models/attestation/admission.hpp). Evidence is judged one after the other, in the order in which it came. A VM is trusted when its
+// vTPM's quote and its host's quote both hold and the host's names this challenge and this vTPM; without its host's it is `incomplete`.
+// No evidence within the wait is `unknown`, and so is, after max_evidence_age, whoever was trusted: silence is never trust. Of who was
+// trusted before, only what the log has grown by is read (models/attestation/tracking.hpp).
+//
+// Without an authority a chip's key is known to the verifiers from its first quote on, out of band; with one, from the certificate that
+// comes with the evidence, and a certificate that says "virtual" is what makes them ask for the host's evidence too.
 //
 // Invariant  one row of `attestations` per challenge; an incident beside each that did not end in `trusted`.
-// Cost       two signatures and the logs of a VM (evidence_bench `appraise_machine`); simulated: cost + per_entry for each entry checked.
+// Cost       two signatures and the logs of a VM (evidence_bench `appraise_machine`); simulated: cost + per_entry for each entry
+//            checked.
 // Threads    the engine's.
-// Without an authority a chip's key is known to the verifiers from its first quote on, out of band; with one, from the certificate
-// that comes with the evidence, and a certificate that says "virtual" is what makes them ask for the host's evidence too.
 // Source     seed 002 sections 2.2.1 and 2.2.2; RFC 9334 (roles).
 #pragma once
 
@@ -108,6 +110,12 @@ class Verifier {
   Tracking::Result appraise(const MeasuredMachine& machine, const MachineEvidence& evidence,
                             std::span<const std::uint8_t> nonce, std::span<const std::uint8_t> key,
                             bool monitored) const;
+  bool asks_for_chain(bool monitored) const;
+  static std::string broken_link(const MeasuredMachine& machine, const MachineEvidence& evidence,
+                                 const Outcome& outcome);
+  Outcome global_check(const MeasuredMachine& machine, const MachineEvidence& evidence,
+                       Outcome outcome) const;
+  Outcome with_roles(const MeasuredMachine& machine, const MachineEvidence& evidence, Outcome outcome) const;
   Outcome on_its_word(const Challenge& challenge, Outcome own) const;
   void close(Challenge& challenge, Outcome outcome);
   void row(const Challenge& challenge, const Outcome& outcome);

@@ -1,4 +1,5 @@
-// To whom a command goes: its VM's or host's toolstack, the manager, a verifier, the event desk, or nobody (guests, attackers and faults act where they are).
+// To whom a command goes: its VM's or host's toolstack, the manager, a verifier, the event desk, or nobody (guests, attackers and
+// faults act where they are).
 //
 // Threads    pure.
 #pragma once

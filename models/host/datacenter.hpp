@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "models/acm/monitor.hpp"
+#include "models/attestation/granularity.hpp"
 #include "models/attestation/vtpm_binding.hpp"
 #include "models/attestation/watch_mode.hpp"
 #include "models/host/action.hpp"
@@ -65,6 +66,12 @@ struct HostSetup {
   std::string image;                        // what it boots; empty: the built-in host image
   std::vector<std::string> tampered;        // components that differ by one byte from what their image says
   std::vector<std::string> uninstrumented;  // boot stages that start the next one without measuring it
+  std::vector<std::string> read_twice;      // read to be measured, then read again, changed, to be run
+  std::vector<std::string> unmeasured;      // classes of software that its own measurements pass over
+  BootGranularity granularity = BootGranularity::fine;  // how its boot loader measures what it starts
+  bool static_crtm = true;   // its firmware begins with code that measures itself and what it starts
+  bool ima = true;           // its control domain's kernel measures the files it uses (fine alone)
+  bool secure_boot = false;  // each boot stage must be signed by its publisher, or the boot ends before it
   CacheMode decision_cache = CacheMode::none;
   std::uint32_t domain_ids = 0;  // how many there are, the control domain's included; 0: Xen's 32,752
   BootPolicy boot_policy = BootPolicy::good;  // what the boot services find where the policy should be
@@ -84,7 +91,9 @@ struct VmSetup {
   std::vector<std::uint32_t> vlans;  // its virtual interface joins them: the first untagged, others tagged
   std::string vif_label;  // VM label of the interface; empty: the VM's, which must have one STE type
   std::string image;      // what it boots and may run; empty: the built-in guest image
-  std::vector<std::string> tampered, uninstrumented;
+  std::vector<std::string> tampered, uninstrumented, read_twice;  // as a host's
+  std::vector<std::string> unmeasured;  // classes of software that its owner's measurements pass over
+  bool signed_files = false;   // its files carry their publisher's signatures, and its log shows them
   sim::BitRate dirty_rate{0};  // how fast it changes its memory while it runs
   sim::Bytes working_set{0};   // the part of its memory that it writes again and again; 0: all of it
   std::string criticality;     // which action plans are for it; a word of the setup's own
@@ -195,8 +204,9 @@ struct DatacenterSetup {
   std::vector<std::string> reference_signers;
   std::uint32_t reference_approvals = 1;
   sim::Duration reference_grace{0};
-  std::vector<std::string> unmeasured;  // classes of software that guests' IMA passes over
-  bool capture = true;                  // keep every frame's every hop
+  std::vector<std::string> unmeasured;       // classes of software that guests' IMA passes over
+  References references = References::both;  // of host images: what verifiers know of
+  bool capture = true;                       // keep every frame's every hop
   std::uint32_t tpm_workers = 0;
   std::vector<sim::FaultRule> faults;
   sim::Duration message_latency{50'000};

@@ -56,7 +56,7 @@ class IntegrityGlue final : public IntegrityWorld {
   void on_authority_command(const sim::Message& message);
   std::string copy_vtpm(sim::VmId from, sim::VmId to);
   const PreparedImage& host_image(const HostSetup& host);
-  const PreparedImage& image(const std::string& name);  // empty: the built-in guest's
+  const PreparedImage& image(const std::string& name, bool signed_files);  // no name: the built-in guest's
 
   World& world_;
   std::unique_ptr<Integrity> integrity_;

@@ -106,6 +106,7 @@ void Toolstack::decide(std::uint64_t correlation) {
     if (starting) world_.enter(vm, VmState::refused, why, correlation);
     close(correlation, result, why);
   };
+  if (const std::string why = halted(); !why.empty()) return refuse(Result::failed, why);
   // A migration whose source has died meanwhile may still keep its place here until the lease is over.
   if (here(vm)) return close(correlation, Result::failed, "a place is kept for its arrival");
   for (const sim::DiskId disk : world_.domains.disks[vm.value]) {
@@ -122,6 +123,11 @@ void Toolstack::decide(std::uint64_t correlation) {
   if (!placed) return refuse(Result::refused, refusal_of_start(placed));
   operations_.at(correlation).stage = Stage::working;
   world_.after(build(vm, starting, correlation), Step::built, machine_.id, correlation);
+}
+
+// Why nothing runs here; "" when it does.
+std::string Toolstack::halted() const {
+  return world_.integrity ? world_.integrity->halted(machine_.id) : std::string();
 }
 
 Hypervisor::Verdicted Toolstack::place(VmId vm, bool starting, std::uint64_t correlation) {

@@ -12,6 +12,7 @@ namespace tvdsim::models {
 
 std::string Toolstack::admit_arrival(VmId vm, std::uint64_t correlation) {
   if (here(vm)) return "it is here already";
+  if (const std::string why = halted(); !why.empty()) return why;
   if (const auto agreed = may_run(Hook::vm_migrate_in, vm, correlation); !agreed) return agreed.why;
   const auto admitted = machine_.hypervisor->admit(Hook::vm_migrate_in, vm, correlation);
   if (!admitted) return admitted.why;

@@ -161,6 +161,7 @@ class Toolstack {
   void policy_dry_run(const sim::Message& message);
   bool validates() const;  // does anybody look at what stands against a change?
   Hypervisor::Verdicted may_run(Hook hook, VmId vm, std::uint64_t correlation);
+  std::string halted() const;
   void take_vm_down(VmId vm, std::string_view cause, std::uint64_t correlation);
   void revoke_for_label(VmId vm, LabelId label, std::uint64_t correlation);
   void thaw();

@@ -40,8 +40,8 @@ from .scenario import Scenario
 from .served import ServedTpm, ServedTpms
 from .sweep import Sweep, sweep
 from .things import (
-    ActionPlan, Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch,
-    Traffic, Tvd, Vlan, Vm, Watch,
+    ActionPlan, Clearance, Disk, Fault, Host, HostBoot, HostGroup, Image, Label, Lattice, Poisson, PolicyRight, Regular, Software, Switch,
+    Traffic, Tvd, Vlan, Vm, VmBoot, Watch,
 )
 from .tpm import ResponseCode, Tpm, TpmFleet, TpmState, pcr_file
 from .tpm12 import Tpm12, Tpm12Fleet
@@ -51,7 +51,7 @@ __all__ = [
     "AttachVtpm", "Attest", "AttestHost", "AttestStatement", "AttestVm", "Clearance", "CloneVm", "CommandTpm", "CompromiseDom0",
     "Connect", "CopyVtpm", "CrashToolstack", "CrashVm", "CreateDomain", "CreateTvd", "CreateVlan", "Decision", "DeployPolicy",
     "DetachDisk", "Diff", "Disconnect", "Disk", "Enrol", "EventLog", "Explanation", "Fault", "Finding", "FloodAttestation",
-    "ForgeCertificate", "ForgeStatement", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostGroup", "Hypercall", "ImaLog",
+    "ForgeCertificate", "ForgeStatement", "GetPolicy", "GuestCall", "GuestRun", "Host", "HostBoot", "HostGroup", "Hypercall", "ImaLog",
     "Image", "ImportReferences", "InputError", "InspectHost", "InternalError", "JoinHosts", "KillBackend", "KnownDigests",
     "Label", "LabelDisk", "LabelVm", "LateLaunch", "Lattice", "Lie", "MapVlan", "MeasureHost", "Migrate", "MigrateVm", "Notify",
     "Ping", "Poisson", "Policy", "PolicyRight", "ProbeBus", "PublishAdvisory", "PublishRogue", "Quote", "QuoteVerdict",
@@ -61,6 +61,6 @@ __all__ = [
     "Scenario", "SealSecret", "Send", "SendFrames", "ServedTpm", "ServedTpms", "SetPort", "Software", "SpoofMac", "StartVm",
     "StopVm", "SuppressAudit", "SuspendVm", "Sweep", "Switch", "TakeDevice", "TamperFile", "Tpm", "Tpm12", "Tpm12Fleet",
     "TpmExtend", "TpmFleet", "TpmRead", "TpmState", "Traffic", "Tvd", "TvdsimError", "UnsealSecret", "UpdatePolicy", "Verdict",
-    "Vlan", "VlanHop", "Vm", "Wall", "Watch", "WorkerDied", "WorldError", "WriteDisk", "analyse", "appraise", "attacks", "diff",
+    "Vlan", "VlanHop", "Vm", "VmBoot", "Wall", "Watch", "WorkerDied", "WorldError", "WriteDisk", "analyse", "appraise", "attacks", "diff",
     "doctor", "output", "pcr_file", "replay", "sweep", "__version__",
 ]

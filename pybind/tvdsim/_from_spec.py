@@ -65,6 +65,7 @@ def build(cls: Type["Scenario"], spec: Union[str, Dict[str, Any]]) -> "Scenario"
     for group, things_of_it in kept.items():
         things_of_it += [_KINDS[group](**_plain(row)) for row in data[group]]
     made.verifiers = list(data["verifiers"])
+    made.references = data["references"]
     for row in data["actions"]:
         made.at(units.duration_text(row["at_ns"]), actions.from_spec(row))
     return made

@@ -43,7 +43,7 @@ def of_scenario(scenario: "Scenario", end: int) -> Dict[str, Any]:
         "hosts": each(scenario.of(Host)), "groups": each(scenario.groups), "policy_rights": each(scenario.policy_rights),
         "disks": each(scenario.of(Disk)), "vms": each(scenario.of(Vm)), "switches": each(scenario.of(Switch)),
         "vlans": each(scenario.vlans), "images": each(scenario.images), "traffic": each(scenario.flows), "tvds": each(scenario.tvds),
-        "verifiers": list(scenario.verifiers), "watches": each(scenario.watches), "plans": each(scenario.plans), "authority": scenario.authority, "vtpm_binding": scenario.vtpm_binding, "auditor": scenario.auditor, "decision_log": scenario.decision_log,
+        "verifiers": list(scenario.verifiers), "references": scenario.references, "watches": each(scenario.watches), "plans": each(scenario.plans), "authority": scenario.authority, "vtpm_binding": scenario.vtpm_binding, "auditor": scenario.auditor, "decision_log": scenario.decision_log,
         "max_evidence_age": units.duration_text(scenario._max_evidence_age),
         "reference_signers": list(scenario.reference_signers), "reference_approvals": scenario.reference_approvals,
         "reference_grace": units.duration_text(scenario._reference_grace),

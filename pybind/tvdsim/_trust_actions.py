@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Iterable, List, Optional, Tuple, Union
 
-from ._action import Action, Named, Ref, Vid
+from ._action import Action, Named, Ref
 
 
 @dataclass(frozen=True)
@@ -44,76 +44,6 @@ class ForgeStatement(Action):
     kind = "forge_statement"
     host: Ref
     vm: Ref
-
-
-@dataclass(frozen=True)
-class MeasureHost(Action):
-    """A service of the control domain measures text into a PCR of its host's TPM."""
-
-    kind = "measure_host"
-    host: Ref
-    text: str
-    pcr: Optional[int] = None
-
-
-@dataclass(frozen=True)
-class SealSecret(Action):
-    """Seals text (at most 128 bytes) at the host's TPM to what its PCRs 0 to 11 hold."""
-
-    kind = "seal_secret"
-    host: Ref
-    text: str
-
-
-@dataclass(frozen=True)
-class UnsealSecret(Action):
-    """Has the host's TPM open what was sealed there last."""
-
-    kind = "unseal_secret"
-    host: Ref
-
-
-@dataclass(frozen=True)
-class LateLaunch(Action):
-    """Launches the host's hypervisor anew, measured by the processor, without a reboot."""
-
-    kind = "late_launch"
-    host: Ref
-
-
-@dataclass(frozen=True)
-class InspectHost(Action):
-    """Somebody goes to the host and looks: was its case opened?"""
-
-    kind = "inspect_host"
-    host: Ref
-
-
-@dataclass(frozen=True)
-class ResetTpm(Action):
-    """Pulses the reset line of a host's TPM while the platform runs, and replays the measurements of an unchanged boot."""
-
-    kind = "reset_tpm"
-    host: Ref
-
-
-@dataclass(frozen=True)
-class ProbeBus(Action):
-    """Somebody sits at the bus of a host's TPM. ``mode``: ``listen``, ``drop`` or ``off``."""
-
-    kind = "probe_bus"
-    host: Ref
-    mode: str
-
-
-@dataclass(frozen=True)
-class CommandTpm(Action):
-    """A guest sends its host's TPM a command of its own that would extend a PCR with text."""
-
-    kind = "command_tpm"
-    vm: Ref
-    text: str
-    pcr: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -170,12 +100,13 @@ class RunProgram(Action):
 
 @dataclass(frozen=True)
 class TamperFile(Action):
-    """Changes a file of a running VM and executes it; ``text`` is what is written into it."""
+    """Changes a file of a running VM and executes it; ``text`` is what is written into it; ``mode="write"`` changes it only."""
 
     kind = "tamper_file"
     vm: Ref
     path: str
     text: Optional[str] = None
+    mode: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -189,65 +120,6 @@ class Lie(Action):
     kind = "lie"
     vm: Ref
     mode: str
-
-
-@dataclass(frozen=True)
-class Enrol(Action):
-    """Has the authority certify an attestation key of the TPM of ``vm`` or ``host``, another one each time.
-
-    ``mode``: ``named`` (default) or ``anonymous``: under two anonymous keys a TPM is not known again.
-    """
-
-    kind = "enrol"
-    vm: Optional[Ref] = None
-    host: Optional[Ref] = None
-    mode: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class ForgeCertificate(Action):
-    """The VM's vTPM shows another endorsement certificate; ``mode``: ``stranger``, ``unmarked`` or ``genuine``."""
-
-    kind = "forge_certificate"
-    vm: Ref
-    mode: str
-
-
-@dataclass(frozen=True)
-class RevokeKey(Action):
-    """Withdraws an endorsement certificate; ``mode``: ``key`` (default) or a host's ``vtpm_authority``, over all its vTPMs."""
-
-    kind = "revoke_key"
-    vm: Optional[Ref] = None
-    host: Optional[Ref] = None
-    mode: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class PublishRogue(Action):
-    """Puts the attestation key of ``vm`` or ``host`` on the list of stolen ones."""
-
-    kind = "publish_rogue"
-    vm: Optional[Ref] = None
-    host: Optional[Ref] = None
-
-
-@dataclass(frozen=True)
-class CopyVtpm(Action):
-    """``other`` runs on with a copy of the VM's vTPM, keys and certificates included."""
-
-    kind = "copy_vtpm"
-    vm: Ref
-    other: Ref
-
-
-@dataclass(frozen=True)
-class RelayChallenge(Action):
-    """The host's agent has ``peer`` answer what is asked about the host, and what speaks for its VMs."""
-
-    kind = "relay_challenge"
-    host: Ref
-    peer: Ref
 
 
 @dataclass(frozen=True)
@@ -286,75 +158,6 @@ class AcknowledgeEvent(Action):
     mode: str
     vm: Optional[Ref] = None
     host: Optional[Ref] = None
-
-
-@dataclass(frozen=True)
-class Ping(Action):
-    """Sends a probe frame to another VM, which answers it; on the first VLAN that both are on, or on ``vlan``."""
-
-    kind = "ping"
-    vm: Ref
-    other: Ref
-    vlan: Optional[Vid] = None
-
-
-@dataclass(frozen=True)
-class SendFrames(Action):
-    """Sends ``count`` frames, each with ``size`` bytes of payload, to another VM."""
-
-    kind = "send_frames"
-    vm: Ref
-    other: Ref
-    vlan: Optional[Vid] = None
-    count: int = field(kw_only=True)
-    size: Optional[int] = field(default=None, kw_only=True)
-
-
-@dataclass(frozen=True)
-class VlanHop(Action):
-    """Sends a frame that carries a forged tag for VLAN ``vlan``, to ``other`` or to everybody there."""
-
-    kind = "vlan_hop"
-    vm: Ref
-    vlan: Vid
-    other: Optional[Ref] = None
-
-
-@dataclass(frozen=True)
-class SpoofMac(Action):
-    """Sends a frame under another VM's MAC address."""
-
-    kind = "spoof_mac"
-    vm: Ref
-    other: Ref
-
-
-@dataclass(frozen=True)
-class CreateVlan(Action):
-    """Makes bridge and 802.1Q interface of a VLAN on every authorized host."""
-
-    kind = "create_vlan"
-    vlan: Vid
-
-
-@dataclass(frozen=True)
-class MapVlan(Action):
-    """Joins a host's bridge of ``vlan`` to the 802.1Q interface of ``to_vlan``."""
-
-    kind = "map_vlan"
-    host: Ref
-    vlan: Vid
-    to_vlan: Vid
-
-
-@dataclass(frozen=True)
-class SetPort(Action):
-    """Puts a VLAN on the switch port of a host (``mode`` ``carry``) or takes it off (mode prune)."""
-
-    kind = "set_port"
-    host: Ref
-    vlan: Vid
-    mode: str
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,27 @@ from ._action import Action as Action
 from ._action import Named as Named
 from ._action import Ref as Ref
 from ._action import Vid as Vid
+from ._network_actions import (
+    CreateVlan as CreateVlan, MapVlan as MapVlan, Ping as Ping, SendFrames as SendFrames, SetPort as SetPort,
+    SpoofMac as SpoofMac, VlanHop as VlanHop,
+)
 from ._policy_actions import ActivatePolicy as ActivatePolicy
 from ._policy_actions import DeployPolicy as DeployPolicy
 from ._policy_actions import GetPolicy as GetPolicy
 from ._policy_actions import RelabelVm as RelabelVm
+from ._tpm_actions import (
+    CommandTpm as CommandTpm, CopyVtpm as CopyVtpm, Enrol as Enrol, ForgeCertificate as ForgeCertificate,
+    InspectHost as InspectHost, LateLaunch as LateLaunch, MeasureHost as MeasureHost, ProbeBus as ProbeBus,
+    PublishRogue as PublishRogue, RelayChallenge as RelayChallenge, ResetTpm as ResetTpm, RevokeKey as RevokeKey,
+    SealSecret as SealSecret, UnsealSecret as UnsealSecret,
+)
 from ._trust_actions import (
-    AcknowledgeEvent as AcknowledgeEvent, Attest as Attest, AttestHost as AttestHost, AttestVm as AttestVm,
-    CompromiseDom0 as CompromiseDom0, CreateTvd as CreateTvd, CreateVlan as CreateVlan, FloodAttestation as FloodAttestation,
-    CopyVtpm as CopyVtpm, Enrol as Enrol, ForgeCertificate as ForgeCertificate, PublishRogue as PublishRogue,
-    RelayChallenge as RelayChallenge, RevokeKey as RevokeKey,
-    AttestStatement as AttestStatement, ForgeStatement as ForgeStatement, MeasureHost as MeasureHost, SealSecret as SealSecret,
-    UnsealSecret as UnsealSecret, LateLaunch as LateLaunch, InspectHost as InspectHost, ResetTpm as ResetTpm, ProbeBus as ProbeBus,
-    CommandTpm as CommandTpm, Happening as Happening, ImportReferences as ImportReferences, PublishAdvisory as PublishAdvisory,
-    RetireReferences as RetireReferences, JoinHosts as JoinHosts, Lie as Lie, MapVlan as MapVlan, Ping as Ping,
-    RelabelHost as RelabelHost, RunProgram as RunProgram, SendFrames as SendFrames, SetPort as SetPort,
-    SpoofMac as SpoofMac, SuppressAudit as SuppressAudit, TamperFile as TamperFile, VlanHop as VlanHop,
+    AcknowledgeEvent as AcknowledgeEvent, Attest as Attest, AttestHost as AttestHost,
+    AttestStatement as AttestStatement, AttestVm as AttestVm, CompromiseDom0 as CompromiseDom0, CreateTvd as CreateTvd,
+    FloodAttestation as FloodAttestation, ForgeStatement as ForgeStatement, Happening as Happening,
+    ImportReferences as ImportReferences, JoinHosts as JoinHosts, Lie as Lie, PublishAdvisory as PublishAdvisory,
+    RelabelHost as RelabelHost, RetireReferences as RetireReferences, RunProgram as RunProgram,
+    SuppressAudit as SuppressAudit, TamperFile as TamperFile,
 )
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _check, _context, _policy_xml, _spec_dict, _summary, things, units
+from ._names import names_of, place, vids_of
 from ._watching import Watching
-from .actions import Action, Attest, Happening, Named, Ref, Vid
+from .actions import Action, Attest, Happening, Ref, Vid
 from .errors import Finding, InputError
 from .policy import Policy
 from .things import (
-    ActionPlan, Clearance, Disk, Fault, Host, HostGroup, Image, Label, Lattice, Poisson,
-    PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm, Watch,
+    ActionPlan, Clearance, Disk, Fault, Host, HostBoot, HostGroup, Image, Label, Lattice, Poisson,
+    PolicyRight, Regular, Software, Switch, Traffic, Tvd, Vlan, VlanMap, Vm, VmBoot, Watch,
 )
 
 if TYPE_CHECKING:
@@ -32,29 +32,6 @@ PolicyLike = Union[Policy, str, "os.PathLike[str]"]
 _Thing = Union[Host, Disk, Vm, Switch]
 _T = TypeVar("_T", Host, Disk, Vm, Switch)
 _P = TypeVar("_P", HostGroup, PolicyRight, Vlan, Image, Traffic, Tvd, Lattice)
-
-
-def _place() -> str:
-    """The script's line that is being executed: the first frame outside this package."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    frame: Any = sys._getframe(1)
-    while frame is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == here:
-        frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else ""
-
-
-def _names(values: Union[Ref, Iterable[Ref], None]) -> Tuple[str, ...]:
-    if values is None:
-        return ()
-    if isinstance(values, (str, Named)):
-        return (str(values),)
-    return tuple(str(v) for v in values)
-
-
-def _vids(values: Union[Vid, Iterable[Vid], None]) -> Tuple[int, ...]:
-    if values is None:
-        return ()
-    return tuple(int(v) for v in (values if isinstance(values, Iterable) else (values,)))
 
 
 class Scenario(Watching):
@@ -84,6 +61,7 @@ class Scenario(Watching):
         self.groups: List[HostGroup] = []
         self.policy_rights: List[PolicyRight] = []
         self.flows: List[Traffic] = []
+        self.references = "both"  # of host images, verifiers know ``"fine"`` (each part), ``"whole"`` (the boot image as one) or both
         self.verifiers: List[str] = []  # hosts with a verifier service, in the order in which they are first named
         self.watches: List[Watch] = []
         self.plans: List[ActionPlan] = []
@@ -112,7 +90,7 @@ class Scenario(Watching):
         """A VM label; ``ste`` types to share, ``cw`` wall types. With one STE type it also labels resources."""
         if self.policies:
             self._find("TVD-105", f"label `{name}`: this scenario's policy comes from a file; labels are defined there.")
-        made = Label(name, tuple(sorted(_names(ste))), tuple(sorted(_names(cw))))
+        made = Label(name, tuple(sorted(names_of(ste))), tuple(sorted(names_of(cw))))
         if name in self._labels:
             self._find("TVD-102", f"label name `{name}` is used twice.")
         self._labels[name] = made
@@ -129,7 +107,7 @@ class Scenario(Watching):
         ``levels`` lowest first; ``labels={acme: ("secret", {"crypto"}), beta: "public"}``; a label in ``trusted`` may exchange with
         whatever it dominates (a host's label, since dom0 serves VMs of several levels). A label without a level is refused everything.
         """
-        sure = set(_names(trusted))
+        sure = set(names_of(trusted))
         rows = []
         for label, what in labels.items():
             level, categories = (what, ()) if isinstance(what, str) else (what[0], tuple(sorted(what[1])))
@@ -174,7 +152,7 @@ class Scenario(Watching):
 
     def group(self, name: str, hosts: Iterable[Ref]) -> HostGroup:
         """Hosts that decide by one policy: ``DeployPolicy`` and its kin name the group. Hosts in none are the group ``all``."""
-        return self._keep("groups", self.groups, HostGroup(name, _names(hosts)))
+        return self._keep("groups", self.groups, HostGroup(name, names_of(hosts)))
 
     def policy_right(self, principal: str, policy: Ref = "", right: str = "read") -> PolicyRight:
         """Lets a principal ``read`` or ``change`` a stored policy, or every one; ``admin`` may do both anyway."""
@@ -191,18 +169,19 @@ class Scenario(Watching):
               tpm: Union[bool, str] = False, tpm_profile: str = "", late_launch: bool = False,
               roots_off: Iterable[str] = (), image: Ref = "", tampered: Iterable[str] = (),
               vlan_map: Optional[Mapping[Any, Vid]] = None, decision_cache: str = "none",
-              domain_ids: int = 0, kind: str = "xen", boot_policy: str = "good") -> List[Host]:
+              domain_ids: int = 0, kind: str = "xen", boot_policy: str = "good", boot: HostBoot = HostBoot()) -> List[Host]:
         """``hosts("h[1-4]", cores=32, memory="128 GiB", tpm="2.0")``: four hosts, dom0 of each is built first, in order.
 
         ``image`` is what it boots, ``tampered`` names components that differ from it by one byte; ``vlan_map={10: 20}``
         joins its bridge of VLAN 10 to the 802.1Q interface of VLAN 20. ``decision_cache="xen33"`` remembers permits per
         domain id as Xen did; ``domain_ids`` is how many ids there are before they come again, 0 for Xen's 32,752. ``kind``: its hypervisor, a row
-        of models/acm/hypervisors.def; ``boot_policy``: what its boot services find, ``"good"``, ``"missing"`` or ``"corrupt"`` (it starts nothing).
+        of models/acm/hypervisors.def; ``boot_policy``: what its boot services find, ``"good"``, ``"missing"`` or ``"corrupt"`` (it starts
+        nothing); ``boot``: how it measures.
         """
-        model = Host("", label="" if label is None else str(label), cores=cores, devices=_names(devices), tpm=bool(tpm),
-                     tpm_profile=tpm_profile, late_launch=late_launch, roots_off=_names(roots_off), image=str(image), tampered=_names(tampered), kind=kind, boot_policy=boot_policy,
+        model = Host("", label="" if label is None else str(label), cores=cores, devices=names_of(devices), tpm=bool(tpm),
+                     tpm_profile=tpm_profile, late_launch=late_launch, roots_off=names_of(roots_off), image=str(image), tampered=names_of(tampered), kind=kind, boot_policy=boot_policy,
                      vlan_map=tuple(VlanMap(int(k), int(v)) for k, v in (vlan_map or {}).items()),
-                     decision_cache=decision_cache, domain_ids=domain_ids,
+                     decision_cache=decision_cache, domain_ids=domain_ids, **vars(boot),
                      memory=self._quantity(units.size, memory, "memory"),
                      nic_rate=self._quantity(units.bit_rate, nic_rate, "nic_rate"),
                      nic_latency=self._quantity(units.duration, nic_latency, "nic_latency"))
@@ -221,7 +200,7 @@ class Scenario(Watching):
     def vms(self, pattern: str, *, label: Ref = "", on: Union[Ref, Sequence[Ref]] = "", memory: str = "1 GiB",
             disks: Union[Ref, Iterable[Ref]] = (), vif: bool = False, vtpm: bool = False, start: bool = True,
             vlan: Union[Vid, Iterable[Vid], None] = None, vif_label: Ref = "", image: Ref = "", tampered: Iterable[str] = (),
-            dirty_rate: str = "0 bit/s", working_set: str = "0 B", criticality: str = "") -> List[Vm]:
+            dirty_rate: str = "0 bit/s", working_set: str = "0 B", criticality: str = "", boot: VmBoot = VmBoot()) -> List[Vm]:
         """``vms("acme[1-4]", label=acme, on=hosts[:2], vlan=10)``: four VMs, placed on the hosts in turn.
 
         ``vlan``: one, or several (the first untagged); ``vif_label`` is the interface's own label, required of a VM with several
@@ -229,11 +208,11 @@ class Scenario(Watching):
         differs from it by one byte; ``dirty_rate`` is how fast it changes its memory while it runs, within ``working_set`` (none: all of it);
         ``criticality`` is a word that action plans name.
         """
-        model = Vm("", label=str(label), disks=_names(disks), vif=vif, vtpm=vtpm, start=start, vlans=_vids(vlan),
-                   vif_label=str(vif_label), image=str(image), tampered=_names(tampered), memory=self._quantity(units.size, memory, "memory"),
-                   dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"),
+        model = Vm("", label=str(label), disks=names_of(disks), vif=vif, vtpm=vtpm, start=start, vlans=vids_of(vlan),
+                   vif_label=str(vif_label), image=str(image), tampered=names_of(tampered), memory=self._quantity(units.size, memory, "memory"),
+                   **vars(boot), dirty_rate=self._quantity(units.bit_rate, dirty_rate, "dirty_rate"),
                    working_set=self._quantity(units.size, working_set, "working_set"), criticality=criticality)
-        places = _names(on) or ("",)
+        places = names_of(on) or ("",)
         return [self._add(replace(model, name=n, host=places[i % len(places)]))
                 for i, n in enumerate(things.expand(pattern))]
 
@@ -243,7 +222,7 @@ class Scenario(Watching):
 
     def switch(self, name: str, links: Iterable[Ref], *, rate: str = "10 Gbit/s", latency: str = "20 us") -> Switch:
         """A switch with a port for each of these hosts."""
-        return self._add(Switch(name, _names(links), self._quantity(units.bit_rate, rate, "rate"),
+        return self._add(Switch(name, names_of(links), self._quantity(units.bit_rate, rate, "rate"),
                                 self._quantity(units.duration, latency, "latency")))
 
     def vlan(self, vid: int, *, label: Ref, exists: bool = True) -> Vlan:
@@ -256,14 +235,14 @@ class Scenario(Watching):
 
     def traffic(self, arrivals: Union[Poisson, Regular], *, size: str = "64 B", among: Iterable[Ref]) -> Traffic:
         """Messages of that size between members of ``among``, drawn pair by pair."""
-        made = Traffic(_names(among), self._quantity(units.frequency, arrivals.rate, "rate"),
+        made = Traffic(names_of(among), self._quantity(units.frequency, arrivals.rate, "rate"),
                        self._quantity(units.size, size, "size"), isinstance(arrivals, Poisson))
         return self._keep("traffic", self.flows, made)
 
     def tvd(self, name: str, *, label: Ref, vms: Iterable[Ref] = (), disks: Iterable[Ref] = (),
             vlans: Union[Vid, Iterable[Vid]] = ()) -> Tvd:
         """A trusted virtual domain; its parts do not exist until ``CreateTvd`` makes them, all or none."""
-        return self._keep("tvds", self.tvds, Tvd(name, str(label), _vids(vlans), _names(vms), _names(disks)))
+        return self._keep("tvds", self.tvds, Tvd(name, str(label), vids_of(vlans), names_of(vms), names_of(disks)))
 
     def verifier(self, host: Ref) -> None:
         """Runs a verifier service on this host; a host that ``Attest`` names has one already."""
@@ -271,7 +250,7 @@ class Scenario(Watching):
             self.verifiers.append(str(host))
 
     def _made_here(self, part: str) -> None:
-        self._origins[part] = _place()
+        self._origins[part] = place()
 
     def _keep(self, group: str, things: List[_P], made: _P) -> _P:
         self._made_here(f"{group}[{len(things)}]")
@@ -287,7 +266,7 @@ class Scenario(Watching):
         """
         made = Fault(kind, method, str(receiver), first, count, probability,
                      self._quantity(units.duration, delay, "delay"))
-        self._origins[f"faults[{len(self.faults)}]"] = _place()
+        self._origins[f"faults[{len(self.faults)}]"] = place()
         self.faults.append(made)
         return made
 
@@ -309,7 +288,7 @@ class Scenario(Watching):
     def _tell(self, first: int, period: int, happenings: Iterable[Happening]) -> None:
         for one in happenings:
             for action in one.actions(self._is_host) if isinstance(one, Attest) else [one]:
-                self._origins[f"story[{len(self.story)}]"] = _place()
+                self._origins[f"story[{len(self.story)}]"] = place()
                 self.story.append((first, period, action))
                 verifier = str(getattr(action, "verifier", ""))
                 if self._is_host(verifier):
@@ -326,7 +305,7 @@ class Scenario(Watching):
             return self._things[name]
         if name in self._labels:
             return self._labels[name]
-        raise InputError(_check.unknown_name(name, [*self._things, *self._labels], _place()))
+        raise InputError(_check.unknown_name(name, [*self._things, *self._labels], place()))
 
     def __contains__(self, name: object) -> bool:
         return name in self._things or name in self._labels
@@ -336,24 +315,24 @@ class Scenario(Watching):
         return [t for t in self._things.values() if isinstance(t, kind)]
 
     def _add(self, thing: _T) -> _T:
-        place, group = _place(), {Host: "hosts", Disk: "disks", Vm: "vms", Switch: "switches"}[type(thing)]
+        line, group = place(), {Host: "hosts", Disk: "disks", Vm: "vms", Switch: "switches"}[type(thing)]
         if thing.name in self._things:
             before = self._origins.get(f"name {thing.name}", "")
             kind = "VM" if isinstance(thing, Vm) else type(thing).__name__.lower()
-            self._find("TVD-102", f"{kind} name `{thing.name}` is used twice ({before} and {place}).")
+            self._find("TVD-102", f"{kind} name `{thing.name}` is used twice ({before} and {line}).")
             return thing
-        self._origins[f"name {thing.name}"] = place
+        self._origins[f"name {thing.name}"] = line
         self._counts[group] = self._counts.get(group, -1) + 1
-        self._origins[f"{group}[{self._counts[group]}]"] = place
+        self._origins[f"{group}[{self._counts[group]}]"] = line
         self._things[thing.name] = thing
         return thing
 
     def _find(self, code: str, message: str, help: str = "") -> None:
-        self._findings.append(Finding(code, _place(), message, help))
+        self._findings.append(Finding(code, place(), message, help))
 
     def _quantity(self, parse: Callable[[object, str, str], int], value: object, field: str) -> int:
         try:
-            return parse(value, _place(), field)
+            return parse(value, place(), field)
         except InputError as problem:
             self._findings += problem.findings
             return 0
@@ -362,7 +341,7 @@ class Scenario(Watching):
 
     def to_dict(self, until: Optional[str] = None) -> Dict[str, Any]:
         """The Spec as Python data; ``until`` bounds the recurring actions."""
-        return _spec_dict.of_scenario(self, 0 if until is None else units.duration(until, _place(), "until"))
+        return _spec_dict.of_scenario(self, 0 if until is None else units.duration(until, place(), "until"))
 
     def to_spec(self, until: Optional[str] = None) -> str:
         """The Spec as JSON text: what ``tvdsim-run`` executes."""

@@ -28,6 +28,34 @@ class VlanMap:
 
 
 @dataclass(frozen=True)
+class HostBoot:
+    """How a host measures what it boots: ``host("h1", tpm="2.0", boot=HostBoot(granularity="whole"))``.
+
+    ``uninstrumented`` stages measure nothing of what they start; ``read_twice`` ones are read to be measured and again, changed, to be
+    run; ``unmeasured`` are classes of software that are passed over; ``granularity``: ``"fine"`` measures each part, ``"whole"`` the
+    boot image as one; ``static_crtm`` and ``ima`` are links of its chain of trust; ``secure_boot`` halts at what is not signed.
+    """
+
+    uninstrumented: Tuple[str, ...] = ()
+    read_twice: Tuple[str, ...] = ()
+    unmeasured: Tuple[str, ...] = ()
+    granularity: str = "fine"
+    static_crtm: bool = True
+    ima: bool = True
+    secure_boot: bool = False
+
+
+@dataclass(frozen=True)
+class VmBoot:
+    """How a VM measures what it boots and runs, as for hosts; with ``signed_files`` its log shows its files' signatures."""
+
+    uninstrumented: Tuple[str, ...] = ()
+    read_twice: Tuple[str, ...] = ()
+    unmeasured: Tuple[str, ...] = ()
+    signed_files: bool = False
+
+
+@dataclass(frozen=True)
 class Host(Named):
     """A machine with a hypervisor and dom0; an empty label is the policy's bootstrap label."""
 
@@ -44,6 +72,13 @@ class Host(Named):
     roots_off: Tuple[str, ...] = ()
     image: str = ""
     tampered: Tuple[str, ...] = ()
+    uninstrumented: Tuple[str, ...] = ()
+    read_twice: Tuple[str, ...] = ()
+    unmeasured: Tuple[str, ...] = ()
+    granularity: str = "fine"
+    static_crtm: bool = True
+    ima: bool = True
+    secure_boot: bool = False
     decision_cache: str = "none"
     domain_ids: int = 0
     vlan_map: Tuple["VlanMap", ...] = ()
@@ -113,6 +148,10 @@ class Vm(Named):
     vif_label: str = ""
     image: str = ""
     tampered: Tuple[str, ...] = ()
+    uninstrumented: Tuple[str, ...] = ()
+    read_twice: Tuple[str, ...] = ()
+    unmeasured: Tuple[str, ...] = ()
+    signed_files: bool = False
     dirty_rate: int = 0
     working_set: int = 0
     criticality: str = ""

@@ -1,11 +1,12 @@
-// A whole trusted virtual datacenter, and what each part of the trust costs: 10,000 hosts, 50,000 VMs, each with a TPM of its own,
-// all booted and measured within a minute, each VM attested once together with its host, each probed once inside its workload and once across.
+// A whole trusted virtual datacenter, and what each part of the trust costs: 10,000 hosts, 50,000 VMs, each with a TPM of its own, all
+// booted and measured within a minute, each VM attested once together with its host, each probed once inside its workload and once
+// across.
 //
-// The same story is told with parts left out (no TPMs; no enforcement; neither): the differences are the overhead. Parts are
-// measured one per process, because each reports the peak memory of its process:
+// The same story is told with parts left out (no TPMs; no enforcement; neither): the differences are the overhead. Parts are measured
+// one per process, because each reports the peak memory of its process:
 //   testbed_bench --benchmark_filter=whole            and bare, without_tpms, without_enforcement
-// tests/bench/overhead.py does that and prints the differences as a table, by cause (docs/overhead.md).
-// TVDSIM_BENCH_HOSTS sets another number of hosts (five VMs each), TVDSIM_BENCH_TPM_WORKERS the threads that compute TPM commands.
+// tests/bench/overhead.py does that and prints the differences as a table, by cause (docs/overhead.md). TVDSIM_BENCH_HOSTS sets another
+// number of hosts (five VMs each), TVDSIM_BENCH_TPM_WORKERS the threads that compute TPM commands.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 // Quotes: read or refused by name; a quote that is read can be written again, byte for byte, and has a verdict.
 //
-// The input is a kind (0: TPM 2.0; 1: TPM 1.2, either kind of quote; 2: a file of PCRs), for the first two the size of the quote (two bytes, big-endian),
-// the quote, and the signature in what is left.
+// The input is a kind (0: TPM 2.0; 1: TPM 1.2, either kind of quote; 2: a file of PCRs), for the first two the size of the quote (two
+// bytes, big-endian), the quote, and the signature in what is left.
 #include "vtpm/evidence/quote.hpp"
 
 #include <algorithm>

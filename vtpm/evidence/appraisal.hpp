@@ -13,8 +13,7 @@
 //            incomplete: evidence is missing; untrusted: evidence contradicts.
 // Cost       the signature (70 us), one hash per log entry and bank, one look-up per event and entry. tests/bench/evidence_bench.cpp
 // Threads    may run concurrently when the ReferenceLookup may.
-// Leaves out IMA file signatures. The whole log each time: incremental.hpp goes on
-//            from where an appraisal ended.
+// Leaves out going on from where an earlier appraisal ended: incremental.hpp does.
 // Source     RFC 9683 (remote integrity verification of network devices); Sailer et al., USENIX Security 2004.
 #pragma once
 
@@ -142,6 +141,7 @@ struct Expectations {
   std::optional<std::uint8_t> startup_locality;
   std::optional<bool> secure_boot;
   ExitBootServices exit_boot_services = ExitBootServices::either;
+  std::vector<PublicKey> file_signers;  // whose signatures vouch for files that no reference value names
 };
 
 struct Appraisal {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "vtpm/evidence/appraiser.hpp"
+#include "vtpm/evidence/ima_signature.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
@@ -133,6 +134,15 @@ void Appraiser::judge(const Item& item, std::string_view what) {
                    annotation.empty() ? "" : " (", annotation, annotation.empty() ? "" : ")"));
 }
 
+// It was changed after its publisher signed it: as bad as a digest that is listed so.
+void Appraiser::signature_broken(const Item& item) {
+  if (out_.standing && Standing::bad <= *out_.standing) return;
+  out_.standing = Standing::bad;
+  out_.pcr = item.pcr;
+  fail(std::string(item.name), references_->expected(item), to_hex(item.digest),
+       fmt::format("the signature of file `{}` does not hold for its digest", item.name));
+}
+
 void Appraiser::look_up_events() {
   if (!log_) return;
   for (const LogEvent& event : log_->events()) {
@@ -160,6 +170,13 @@ void Appraiser::look_up_entries() {
     ++out_.entries_checked;
     const Item item = item_of(entry);
     const bool buffer = item.kind == ReferenceLookup::Kind::buffer;
+    const FileSignature said = expect_.file_signers.empty()
+                                   ? FileSignature::none
+                                   : check_file_signature(entry, expect_.file_signers);
+    if (said == FileSignature::broken) signature_broken(item);
+    // A signature vouches for what no list names; what a list names it does not make better.
+    const Standing listed = said == FileSignature::good ? references_->look_up(item) : Standing::good;
+    if (listed == Standing::unheard || listed == Standing::unknown) continue;
     judge(item, buffer ? "buffer" : "file");
   }
 }

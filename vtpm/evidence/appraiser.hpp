@@ -50,6 +50,7 @@ class Appraiser {
   void look_up_events();
   void look_up_entries();
   void judge(const ReferenceLookup::Item& item, std::string_view what);
+  void signature_broken(const ReferenceLookup::Item& item);
 
   const Evidence& evidence_;
   Bytes nonce_;

@@ -196,7 +196,7 @@ TEST(ReferenceMaintenance, TheTwoPersonRuleWantsTwoPersons) {
 TEST(ReferenceMaintenance, EveryChangeIsARowThatSaysWhoMadeIt) {
   ReferenceLab lab(reference_setup());
   const std::size_t before = lab.trail("importer").size();
-  EXPECT_EQ(before, 2u) << "the host's image and the guest's";
+  EXPECT_EQ(before, 3u) << "the host's image, the same as one boot image, and the guest's";
   ASSERT_TRUE(lab.advise("vulnerable", "CVE-2026-2").done());
   EXPECT_EQ(lab.trail("importer").back(), "cert");
   EXPECT_EQ(lab.trail("source").back(), "advise web-server /usr/sbin/sshd: CVE-2026-2");

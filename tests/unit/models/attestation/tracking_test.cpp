@@ -93,6 +93,9 @@ TEST_F(Tracked, TakeTwoKilobytesEachAtMost) {
   const Sent sent = machine.quote(kQuestion);
   ASSERT_TRUE(appraise(0, sent).appraisal);
   ASSERT_EQ(tracking.size(), 1u);
+  const std::size_t empty = mallinfo2().uordblks;
+  const auto probe = std::make_unique<char[]>(1000);
+  if (mallinfo2().uordblks == empty) GTEST_SKIP() << "a sanitizer's allocator does not count";
   constexpr std::uint32_t kMachines = 2000;
   const std::size_t before = mallinfo2().uordblks;
   for (std::uint32_t i = 1; i <= kMachines; ++i) ASSERT_TRUE(appraise(i, sent).appraisal);
@@ -100,10 +103,8 @@ TEST_F(Tracked, TakeTwoKilobytesEachAtMost) {
   ASSERT_EQ(tracking.size(), kMachines + 1);
   RecordProperty("bytes_per_machine", static_cast<int>(used / kMachines));
   std::printf("%zu bytes per tracked TPM\n", used / kMachines);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LE(used / kMachines, Tracking::kMostBytes);
   EXPECT_GT(used / kMachines, 100u) << "something is remembered";
-#endif
 }
 
 }  // namespace
