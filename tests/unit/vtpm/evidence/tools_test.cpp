@@ -1,5 +1,7 @@
-// What we write and accept, tpm2-tools reads and accepts; what we refuse, it refuses.
+// What we write and accept, tpm2-tools and evmctl read and accept; what we refuse, they refuse.
 #include <gtest/gtest.h>
+#include <openssl/ec.h>
+#include <openssl/x509.h>
 
 #include <array>
 #include <cstdio>
@@ -8,6 +10,8 @@
 #include <sstream>
 
 #include "tests/support/evidence.hpp"
+#include "vtpm/evidence/ima_log_writer.hpp"
+#include "vtpm/evidence/ima_signature.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
@@ -143,6 +147,78 @@ TEST_F(Tools, Tpm2CheckquoteAndWeAcceptAndRefuseTheSameQuotes) {
     EXPECT_EQ(both(sent.attest, sent.signature, kNonce, pcrs, pem_file), QuoteReason::pcr_digest) << pcr;
     digest.bytes[pcr] ^= 1;
   }
+}
+
+// A certificate of this key as evmctl wants keys: in DER; who signed it does not matter to it.
+Buffer certificate_of(const PublicKey& key) {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> anyone(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  const std::unique_ptr<X509, decltype(&X509_free)> made(X509_new(), X509_free);
+  X509_set_version(made.get(), 2);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(made.get()), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("publisher"), -1, -1, 0);
+  X509_set_issuer_name(made.get(), X509_get_subject_name(made.get()));
+  X509_gmtime_adj(X509_getm_notBefore(made.get()), 0);
+  X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
+  X509_set_pubkey(made.get(), const_cast<EVP_PKEY*>(key.handle()));
+  X509_sign(made.get(), anyone.get(), EVP_sha256());
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(made.get(), &der);
+  Buffer out(der, der + size);
+  OPENSSL_free(der);
+  return out;
+}
+
+// As /sys/class/tpm shows them.
+std::string pcr_file(const PcrBank& bank) {
+  std::string text;
+  for (std::uint32_t pcr = 0; pcr < PcrBank::kCount; ++pcr) {
+    char word[16];
+    std::snprintf(word, sizeof word, "PCR-%02u:", pcr);
+    text += word;
+    const Digest value = bank.value(pcr);
+    for (const std::uint8_t byte : value.view()) {
+      std::snprintf(word, sizeof word, " %02X", byte);
+      text += word;
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+// F-064
+TEST_F(Tools, EvmctlComesToOurPcrAndVerifiesOurFileSignatures) {
+  const PublisherKey& publisher = PublisherKey::of("publisher");
+  ImaLogWriter log(Machine::kBanks, true);
+  std::vector<PcrBank> pcrs{PcrBank(Machine::kBanks[0]), PcrBank(Machine::kBanks[1])};
+  const auto extend = [&](std::span<const LogDigest> digests) {
+    for (std::size_t i = 0; i < pcrs.size(); ++i) pcrs[i].extend(10, digests[i].value.view());
+  };
+  extend(log.boot_aggregate(PcrBank(HashAlg::sha256)));
+  for (const std::string_view path : {"/sbin/init", "/usr/bin/a file of a name with blanks", "/bin/sh"}) {
+    const Buffer content = tests::bytes_of(path);
+    const Digest digest = hash(HashAlg::sha256, {content});
+    extend(log.file(path, HashAlg::sha256, digest.view(),
+                    ima_signature(publisher, HashAlg::sha256, digest.view())));
+  }
+  const std::string key = put("publisher.der", certificate_of(publisher.public_key()));
+  const auto evmctl = [&](const Buffer& shown, const PcrBank& bank) {
+    const std::string file = put("pcrs", tests::bytes_of(pcr_file(bank)));
+    return run("evmctl -v ima_measurement --verify-sig --key " + key + " --pcrs " +
+               std::string(to_text(bank.alg())) + "," + file + " " + put("ima.log", shown));
+  };
+  for (const PcrBank& bank : pcrs) {
+    const auto [status, text] = evmctl(log.bytes(), bank);
+    EXPECT_EQ(status, 0) << text;
+    EXPECT_NE(text.find("Matched per TPM bank"), std::string::npos) << text;
+    for (const char* path : {"/sbin/init", "a name with blanks", "/bin/sh"})
+      EXPECT_NE(text.find(std::string(path) + ": verification is OK"), std::string::npos) << text;
+  }
+  PcrBank other = pcrs[1];
+  other.extend(10, Digest::filled(HashAlg::sha256, 1).view());
+  EXPECT_NE(evmctl(log.bytes(), other).first, 0) << "a PCR to which the log does not lead";
+  Buffer forged = log.bytes();
+  forged[forged.size() - 3] ^= 1;  // in the last entry's signature, which the template hash covers
+  EXPECT_NE(evmctl(forged, pcrs[1]).first, 0);
 }
 
 }  // namespace
