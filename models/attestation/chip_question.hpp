@@ -170,13 +170,9 @@ struct ChipQuestion {
     vtpm::QuoteBytes made = vtpm::make_quote(*fleet, chip->tpm, *chip->key, bytes, selection, context());
     quoted.attest = std::move(made.attest);
     quoted.signature = std::move(made.signature);
-    for (const vtpm::HashAlg bank : kBanks) {
-      for (std::uint32_t pcr = 0; pcr < vtpm::PcrBank::kCount; ++pcr) {
-        if ((pcrs >> pcr & 1) == 0) continue;
-        quoted.pcrs[bank][pcr] =
-            vtpm::Digest(vtpm::read_pcr_response(run(vtpm::pcr_read_command(bank, pcr))));
-      }
-    }
+    const auto ask = [this](std::span<const std::uint8_t> command) { return run(command); };
+    for (const vtpm::PcrRead& read : vtpm::read_pcrs(ask, std::move(selection)))
+      quoted.pcrs[read.bank][read.pcr] = vtpm::Digest(read.value);
   }
 
   // Whoever waits for the TPM to be at rest is told, even when the work throws.

@@ -4,6 +4,7 @@
 
 #include "sim/base/error.hpp"
 #include "vtpm/device/command_bytes.hpp"
+#include "vtpm/device/pcr_selection.hpp"
 
 namespace tvdsim::vtpm {
 std::vector<std::uint8_t> startup_command(StartupType type) {
@@ -26,10 +27,8 @@ std::vector<std::uint8_t> pcr_extend_command(std::uint32_t pcr, std::span<const 
 
 std::vector<std::uint8_t> pcr_read_command(HashAlg bank, std::uint32_t pcr) {
   TVDSIM_ASSERT(pcr < kPcrs, "a PC client TPM has PCRs 0 to 23");
-  Command command(kNoSessions, 0x17e);
-  command.u32(1).u16(static_cast<std::uint16_t>(bank)).u8(kPcrs / 8);
-  for (std::uint32_t octet = 0; octet < kPcrs / 8; ++octet) command.u8(octet == pcr / 8 ? 1u << pcr % 8 : 0);
-  return command.take();
+  const BankSelection one{bank, 1u << pcr};
+  return pcrs_read_command({&one, 1});
 }
 
 std::vector<std::uint8_t> pcr_reset_command(std::uint32_t pcr) {
@@ -94,18 +93,10 @@ void expect_success(std::span<const std::uint8_t> response, std::string_view doi
 }
 
 std::vector<std::uint8_t> read_pcr_response(std::span<const std::uint8_t> response) {
-  constexpr std::string_view kDoing = "TPM2_PCR_Read";
-  expect_success(response, kDoing);
-  Response r(response, kDoing);
-  r.take(kHeader + 4);  // header, pcrUpdateCounter
-  for (std::uint32_t banks = r.number(4); banks > 0; --banks) {
-    r.take(2);
-    r.take(r.number(1));
-  }
-  if (r.number(4) != 1)
+  std::vector<PcrRead> read = read_pcrs_response(response);
+  if (read.size() != 1)
     throw sim::WorldError("TPM2_PCR_Read: the TPM has no such PCR in that bank", "pcr_not_in_bank");
-  const auto digest = r.take(r.number(2));
-  return {digest.begin(), digest.end()};
+  return std::move(read.front().value);
 }
 
 std::vector<std::uint8_t> read_random_response(std::span<const std::uint8_t> response) {

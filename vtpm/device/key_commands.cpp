@@ -84,11 +84,7 @@ Bytes quote_command(std::uint32_t key, std::span<const std::uint8_t> nonce,
                     std::span<const BankSelection> selection) {
   Command command(kSessions, 0x158);
   command.u32(key).empty_password().sized(nonce).u16(kNull);
-  command.u32(static_cast<std::uint32_t>(selection.size()));
-  for (const BankSelection& bank : selection) {
-    command.u16(static_cast<std::uint16_t>(bank.bank)).u8(kPcrs / 8);
-    for (std::uint32_t octet = 0; octet < kPcrs / 8; ++octet) command.u8(bank.pcrs >> (8 * octet));
-  }
+  put_selection(command, selection);
   return command.take();
 }
 

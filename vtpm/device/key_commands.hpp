@@ -20,15 +20,10 @@
 #include <vector>
 
 #include "vtpm/algorithms.hpp"
+#include "vtpm/device/pcr_selection.hpp"
 #include "vtpm/device/tpm.hpp"
 
 namespace tvdsim::vtpm {
-
-// PCRs of one bank: bit i is PCR i.
-struct BankSelection {
-  HashAlg bank = HashAlg::sha256;
-  std::uint32_t pcrs = 0;
-};
 
 struct AttestationKey {
   std::uint32_t handle = 0;

@@ -25,14 +25,6 @@ Bytes fields(const std::function<void(Command&)>& fill) {
   return {bytes.begin() + kHeader, bytes.end()};
 }
 
-void put_selection(Command& command, std::span<const BankSelection> selection) {
-  command.u32(static_cast<std::uint32_t>(selection.size()));
-  for (const BankSelection& bank : selection) {
-    command.u16(static_cast<std::uint16_t>(bank.bank)).u8(kPcrs / 8);
-    for (std::uint32_t octet = 0; octet < kPcrs / 8; ++octet) command.u8(bank.pcrs >> (8 * octet));
-  }
-}
-
 // What lies in the TPM for a while: gone with this object.
 class Held {
  public:

@@ -15,16 +15,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
 #include "vtpm/device/key_commands.hpp"
 
 namespace tvdsim::vtpm {
-
-// Sends one command to the TPM that is meant, gives its response.
-using Speak = std::function<std::vector<std::uint8_t>(std::span<const std::uint8_t> command)>;
 
 std::vector<std::uint8_t> create_storage_key_command();  // ECC P-256, owner hierarchy
 enum class SessionKind : std::uint8_t { policy = 1, trial = 3 };

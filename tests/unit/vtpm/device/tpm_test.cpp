@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include <set>
 #include <thread>
 
 #include "sim/base/error.hpp"
 #include "vtpm/device/commands.hpp"
+#include "vtpm/device/pcr_selection.hpp"
 
 namespace tvdsim::vtpm {
 namespace {
@@ -62,6 +64,29 @@ TEST_F(Tpms, ExtendAPcrAsOpenSslComputesIt) {
       EXPECT_EQ(pcr(tpm, 10, bank), expected) << to_text(bank);
     }
   }
+}
+
+TEST_F(Tpms, GiveAWholeSelectionOfPcrsInAsFewAnswersAsTheyCan) {
+  const TpmId tpm = started();
+  for (std::uint32_t n = 0; n < kPcrs; ++n) {
+    extend(tpm, n, static_cast<std::uint8_t>(n + 1));
+    extend(tpm, n, static_cast<std::uint8_t>(n + 1), HashAlg::sha1);
+  }
+  std::size_t asked = 0;
+  const Speak speak = [&](std::span<const std::uint8_t> command) {
+    ++asked;
+    return fleet.execute(tpm, command);
+  };
+  const std::vector<PcrRead> all = read_pcrs(speak, {{HashAlg::sha1, 0x0fff}, {HashAlg::sha256, 0xff'ffff}});
+  EXPECT_EQ(all.size(), 36u);
+  EXPECT_EQ(asked, 5u) << "eight at a time";
+  std::set<std::pair<HashAlg, std::uint32_t>> seen;
+  for (const PcrRead& read : all) {
+    EXPECT_EQ(read.value, pcr(tpm, read.pcr, read.bank));
+    EXPECT_TRUE(seen.emplace(read.bank, read.pcr).second) << "each once";
+  }
+  EXPECT_TRUE(read_pcrs(speak, {{HashAlg::sha256, 0}}).empty());
+  EXPECT_EQ(name_of_refusal([&] { read_pcrs(speak, {{static_cast<HashAlg>(0x27), 1}}); }), "TPM_RC_HASH");
 }
 
 TEST_F(Tpms, DoNotDisturbEachOtherWhileTheyTakeTurns) {
