@@ -14,7 +14,9 @@ include(GoogleTest)
 # What is tested has this build's optimisation and sanitizers; the tests themselves are compiled in a third of the time, without
 # optimisation and UBSan (cmake/options.cmake).
 find_program(TVDSIM_GOLD ld.gold DOC "links test programs in half the time")
-set(TVDSIM_TEST_LINKER $<$<BOOL:${TVDSIM_GOLD}>:-fuse-ld=gold>)
+if(TVDSIM_GOLD AND NOT TVDSIM_SANITIZE)  # of a sanitizer's symbols it complains at each program
+  set(TVDSIM_TEST_LINKER -fuse-ld=gold)
+endif()
 function(tvdsim_compile_as_test target)
   target_link_options(${target} PRIVATE ${TVDSIM_TEST_LINKER})
   set_target_properties(${target} PROPERTIES TVDSIM_IS_TEST ON)

@@ -68,7 +68,7 @@ TEST_F(Tpms, ExtendAPcrAsOpenSslComputesIt) {
 
 TEST_F(Tpms, GiveAWholeSelectionOfPcrsInAsFewAnswersAsTheyCan) {
   const TpmId tpm = started();
-  for (std::uint32_t n = 0; n < kPcrs; ++n) {
+  for (std::uint32_t n = 0; n < 16; ++n) {  // of those above, localities decide
     extend(tpm, n, static_cast<std::uint8_t>(n + 1));
     extend(tpm, n, static_cast<std::uint8_t>(n + 1), HashAlg::sha1);
   }
