@@ -83,14 +83,14 @@ bool take_digest(std::string_view hex, std::optional<vtpm::HashAlg> alg, Referen
   return true;
 }
 
-// As sha256sum writes it: `\n` and `\\` where a name holds such.
+// As sha256sum writes it: `\n`, `\r` and `\\` where a name holds such.
 std::optional<std::string> unescape(std::string_view name) {
   std::string out;
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (name[i] == '\\') {
       if (++i == name.size()) return std::nullopt;
-      if (name[i] != '\\' && name[i] != 'n') return std::nullopt;
-      out += name[i] == 'n' ? '\n' : '\\';
+      if (name[i] != '\\' && name[i] != 'n' && name[i] != 'r') return std::nullopt;
+      out += name[i] == 'n' ? '\n' : name[i] == 'r' ? '\r' : '\\';
     } else {
       out += name[i];
     }
@@ -101,8 +101,8 @@ std::optional<std::string> unescape(std::string_view name) {
 std::string escape(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    if (c == '\n' || c == '\\') out += '\\';
-    out += c == '\n' ? 'n' : c;
+    if (c == '\n' || c == '\r' || c == '\\') out += '\\';
+    out += c == '\n' ? 'n' : c == '\r' ? 'r' : c;
   }
   return out;
 }
@@ -241,7 +241,7 @@ void read_manifest(Lines& lines, std::string_view where, ReferenceList& out) {
     if (rest.empty() || rest.front() == '#') continue;
     const std::string_view word = word_of(rest);
     if (word == "source") {
-      if (!sound(rest) || !out.source.empty())
+      if (!sound(rest) || rest.find('\r') != std::string_view::npos || !out.source.empty())
         lines.refuse_line("a manifest has one source, in one line.", "`source nginx 1.24.0-3`");
       out.source = rest;
       continue;
